@@ -1,0 +1,959 @@
+"""Derive the computed tables of the Red River - Thai Binh basin from the public record.
+
+Run from anywhere::
+
+    python basins/red_river/derive.py PATH_TO_PUBLIC_DATA_SET
+
+``PATH_TO_PUBLIC_DATA_SET`` is a folder with these files (columns as in the public data set)::
+
+    series_red_river_daily_1989_2022.csv   daily flows and levels
+    monthly_flows.csv                      monthly means of gauges
+    sub_basins.csv                         annual volumes
+    climate_monthly.csv                    mean monthly rain and evaporation
+    reservoirs.csv, reservoir_curves.csv   dams
+    operating_rules.csv                    flood levels, minimum levels, releases
+    demands.csv, irrigation_pattern.csv    zone totals and monthly shares
+
+The script reads the hand-written tables beside it (``basin.yaml``, ``nodes.csv``, ``links.csv``,
+``derivation/*.csv``) and writes ``patterns.csv``, ``curves.csv``,
+``reservoirs.csv``, ``demands.csv`` and ``series/inflow_m3s.csv``. It is deterministic: same input,
+same bytes. At the end it checks the inflow against the recorded means and prints the table that
+SOURCES.md carries; a mean outside its limit stops it with exit code 1.
+
+The daily record is AI4RedRiver in-situ data (https://github.com/IvanSerina/AI4RedRiver), licensed
+CC BY 4.0, credit Prof. Ngo Le An (Thuyloi University) and Prof. Ivan Serina (University of
+Brescia); original measurements by VNMHA and EVN. Only 10-day local inflows derived from it are
+kept in the basin. Source keys in capitals (BANG23, TVSA, ...) are listed in SOURCES.md.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+
+PatternRow = tuple[str, str, float, str]  # pattern, start as MM-DD, value, unit
+
+BASIN = Path(__file__).resolve().parent
+DERIVATION = BASIN / "derivation"
+
+# Record years. Son La closed in May 2010: until then the Hoa Binh inflow is natural.
+RECORD_START = "1989-06-01"
+RECORD_END = "2010-05-31"
+LAST_FIRST_JUNE = "2010-06-01"  # end of the last record year
+N_DEKADS = 756
+POLIMI_YEARS = slice("1994-01-01", "2005-12-31")  # of the Lai Chau, Nam Giang, Ta Bu means
+
+DEKAD_FIRST_DAYS = (1, 11, 21)
+DAYS_OF_MONTH = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])  # of 365 days
+SECONDS_OF_YEAR = 365.25 * 86400.0
+
+# Da River
+NAM_MU_VOLUME_KM3 = 4.144  # LCAU, stated: Ban Chat plus Huoi Quang local
+TA_BU_SHARE_OF_LOWER_LOCAL = 0.22  # estimate: area between Son La dam and Ta Bu
+MINIMUM_HOA_BINH_LOCAL_SHARE = 0.05  # estimate: months in which Ta Bu exceeds Hoa Binh
+DA_NODES = (
+    "da_border",
+    "lai_chau",
+    "nam_na",
+    "ban_chat",
+    "huoi_quang",
+    "son_la",
+    "ta_bu",
+    "hoa_binh",
+)
+
+# Delta
+DELTA_RAIN_STATIONS = ("hung_yen", "lang", "son_tay", "ba_vi", "kim_boi", "chu")
+DELTA_EVAPORATION_STATIONS = ("ha_noi", "hung_yen")
+DELTA_BASEFLOW_SHARE = 0.10  # estimate: part of the yearly runoff that is even over the year
+
+# Open-water evaporation over station evaporation; estimate: the yearly totals of 620-964 mm are
+# those of Piche tubes, which read below open water.
+OPEN_WATER_PER_STATION_EVAPORATION = 1.2
+
+# Flood seasons of Decision 740/QD-TTg, Art. 6 (QA740_6, stated)
+FLOOD_SEASONS = {
+    "early": ("06-15", "07-19"),
+    "main": ("07-20", "08-21"),
+    "late": ("08-22", "09-15"),
+}
+SEASON_RESERVOIRS = ("lai_chau", "son_la", "hoa_binh", "thac_ba", "tuyen_quang")
+# First source that has a level for the season wins: (authority starts with, rule type).
+LEVEL_PREFERENCE = (
+    ("Decision 740", "max_level_before_flood"),  # press reports
+    ("official guidelines", "max_level"),  # TVSA
+    ("unofficial compilation", "max_level_before_flood"),  # DASH
+)
+LARGE_RESERVOIRS = (
+    "lai_chau",
+    "ban_chat",
+    "huoi_quang",
+    "son_la",
+    "hoa_binh",
+    "thac_ba",
+    "tuyen_quang",
+)
+SMALL_RESERVOIRS = ("nui_coc", "cam_son")
+MONTHS_WITHOUT_DAILY_RELEASE = (6, 7, 8, 9)  # Art. 16.3b names October to May
+
+# Demand zones are totals of demands.csv; the two last sectors share one total.
+ZONE_TOTAL_PERIOD = "2023 (present)"
+ZONE_SECTOR = {
+    "domestic": "domestic",
+    "irrigation": "irrigation",
+    "livestock_other": "aquaculture_livestock_other",
+    "aquaculture": "aquaculture_livestock_other",
+    "industry": "industry",
+}
+WEIGHT_OF_PROVINCE = {
+    "domestic": "population_thousand",
+    "irrigation": "sown_rice_thousand_ha",
+    "livestock_other": "pigs_thousand",
+    "aquaculture": "freshwater_ponds_thousand_ha",
+    "industry": "population_thousand",
+}
+
+# Limits of the closing check
+SON_TAY_LIMIT = 0.03
+SON_LA_DESIGN_MEAN_M3S = 1532.0  # estimate: note of the energy per water of Son La
+RESERVOIR_LIMIT = 0.10
+
+
+@dataclass(frozen=True)
+class PublicData:
+    """Hold the tables of the public data set.
+
+    Attributes
+    ----------
+    daily : DataFrame
+        Daily record, index date [m3/s, m].
+    flows, sub_basins, climate, reservoirs, curves, rules, demands, irrigation : DataFrame
+        Tables of the same names in the folder.
+    """
+
+    daily: pd.DataFrame
+    flows: pd.DataFrame
+    sub_basins: pd.DataFrame
+    climate: pd.DataFrame
+    reservoirs: pd.DataFrame
+    curves: pd.DataFrame
+    rules: pd.DataFrame
+    demands: pd.DataFrame
+    irrigation: pd.DataFrame
+
+
+def read_public_data(folder: Path) -> PublicData:
+    """Read the public data set.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with the files named in the module docstring.
+
+    Raises
+    ------
+    FileNotFoundError
+        A file is missing.
+    ValueError
+        The daily record has a gap in the record years.
+    """
+    daily = pd.read_csv(
+        folder / "series_red_river_daily_1989_2022.csv", parse_dates=["date"], index_col="date"
+    )
+    expected = pd.date_range(RECORD_START, RECORD_END, freq="D")
+    columns = [
+        "hoa_binh_inflow_m3s",
+        "yen_bai_flow_m3s",
+        "vu_quang_flow_m3s",
+        "son_tay_flow_m3s",
+    ]
+    record = daily[columns].reindex(expected)
+    if record.isna().any(axis=None):
+        raise ValueError(f"daily record: days or flows missing in {RECORD_START}..{RECORD_END}")
+    return PublicData(
+        daily=daily,
+        flows=pd.read_csv(folder / "monthly_flows.csv"),
+        sub_basins=pd.read_csv(folder / "sub_basins.csv"),
+        climate=pd.read_csv(folder / "climate_monthly.csv"),
+        reservoirs=pd.read_csv(folder / "reservoirs.csv").set_index("reservoir"),
+        curves=pd.read_csv(folder / "reservoir_curves.csv"),
+        rules=pd.read_csv(folder / "operating_rules.csv"),
+        demands=pd.read_csv(folder / "demands.csv"),
+        irrigation=pd.read_csv(folder / "irrigation_pattern.csv"),
+    )
+
+
+def split_exactly(total: float, weights: Mapping[str, float]) -> dict[str, float]:
+    """Split a total by weights so that the parts, at 3 decimals, sum to it.
+
+    The total is rounded to 3 decimals; what rounding down leaves goes to the parts with the
+    largest remainders, so no part is negative (largest-remainder method).
+
+    Parameters
+    ----------
+    total : float
+        Amount to split, 0 or more.
+    weights : mapping of str to float
+        Weight of each part, 0 or more, not all 0.
+
+    Returns
+    -------
+    dict of str to float
+        Part of each key, in the order of `weights`.
+
+    Examples
+    --------
+    >>> split_exactly(1.0, {"a": 1, "b": 1, "c": 1})
+    {'a': 0.334, 'b': 0.333, 'c': 0.333}
+    """
+    thousandths = round(total * 1000)
+    names = list(weights)
+    exact = np.array([weights[name] for name in names], dtype=float)
+    exact *= thousandths / exact.sum()
+    parts = np.floor(exact + 1e-9).astype(int)
+    order = np.argsort(-(exact - parts), kind="stable")
+    parts[order[: thousandths - parts.sum()]] += 1
+    return {name: int(part) / 1000 for name, part in zip(names, parts, strict=True)}
+
+
+# ---------------------------------------------------------------------------------- inflow
+
+
+def dekad_start(dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Give the first day (1st, 11th or 21st) of the dekad of each date."""
+    first_days = np.array(DEKAD_FIRST_DAYS)
+    days = first_days[np.searchsorted(first_days, dates.day, side="right") - 1]
+    return pd.DatetimeIndex(pd.to_datetime({"year": dates.year, "month": dates.month, "day": days}))
+
+
+def compute_dekad_means(daily: pd.Series) -> pd.Series:
+    """Average a daily series [m3/s] over the dekads of the record years."""
+    record = daily[RECORD_START:RECORD_END]
+    means = record.groupby(dekad_start(record.index)).mean()
+    if len(means) != N_DEKADS:
+        raise ValueError(f"{daily.name}: {len(means)} dekads, expected {N_DEKADS}")
+    return means
+
+
+def select_mean_flows(flows: pd.DataFrame, station: str) -> pd.Series:
+    """Select the mean flows [m3/s] of a station, by month "1".."12" and "annual".
+
+    Raises
+    ------
+    ValueError
+        The station has no means, or means of several periods.
+    """
+    rows = flows[(flows["station"] == station) & (flows["statistic"] == "mean")]
+    means = rows.set_index("month")["flow_m3s"]
+    if len(means) != 13 or not means.index.is_unique:
+        raise ValueError(f"monthly_flows.csv: {len(means)} means of {station}, expected 13")
+    return means
+
+
+def read_monthly_flow(flows: pd.DataFrame, station: str) -> np.ndarray:
+    """Read the mean flow [m3/s] of months 1..12 of a station."""
+    return select_mean_flows(flows, station).loc[[str(m) for m in range(1, 13)]].to_numpy()
+
+
+def read_annual_flow(flows: pd.DataFrame, station: str) -> float:
+    """Read the mean annual flow [m3/s] of a station."""
+    return float(select_mean_flows(flows, station).loc["annual"])
+
+
+def read_volume(
+    sub_basins: pd.DataFrame,
+    sub_basin: str,
+    control_point: str,
+    column: str = "annual_volume_km3",
+    source: str = "BANG23",
+) -> float:
+    """Read an annual volume [km3] of a sub-basin at a control point."""
+    rows = sub_basins[
+        (sub_basins["sub_basin"] == sub_basin)
+        & (sub_basins["control_point"] == control_point)
+        & (sub_basins["source"] == source)
+    ]
+    if len(rows) != 1:
+        raise ValueError(f"sub_basins.csv: {len(rows)} rows of {sub_basin} at {control_point}")
+    return float(rows[column].iloc[0])
+
+
+def compute_share_from_outside(
+    sub_basins: pd.DataFrame, sub_basin: str, control_point: str, source: str
+) -> float:
+    """Compute the share of a sub-basin's water that is born outside Viet Nam."""
+    where = (sub_basins, sub_basin, control_point)
+    born = read_volume(*where, column="volume_generated_in_vietnam_km3", source=source)
+    return 1 - born / read_volume(*where, source=source)
+
+
+def compute_da_shares(public: PublicData) -> pd.DataFrame:
+    """Share the Hoa Binh inflow among the Da sub-basins, month by month.
+
+    Monthly means of 1994-2005 give Lai Chau dam, Nam Na and the local inflow between Lai Chau
+    and Ta Bu (POLIMI); the rest to Hoa Binh is the difference to the recorded inflow of the same
+    years, at least `MINIMUM_HOA_BINH_LOCAL_SHARE` of it. Each month is scaled to 1.
+
+    Returns
+    -------
+    DataFrame
+        Share (month 1..12, node), rows sum to 1.
+    """
+    inflow = public.daily.loc[POLIMI_YEARS, "hoa_binh_inflow_m3s"]
+    hoa_binh_m3s = inflow.groupby(inflow.index.month).mean().to_numpy()
+    lai_chau_dam_m3s = read_monthly_flow(public.flows, "lai_chau_dam_inflow")
+    nam_na_m3s = read_monthly_flow(public.flows, "nam_giang")
+    local_m3s = read_monthly_flow(public.flows, "local_lai_chau_to_ta_bu")
+    ta_bu_m3s = read_monthly_flow(public.flows, "ta_bu")
+    ban_chat_m3s = read_monthly_flow(public.flows, "ban_chat_inflow")
+
+    outside = compute_share_from_outside(public.sub_basins, "da", "hoa_binh", "BANG23")
+    nam_na_outside = compute_share_from_outside(
+        public.sub_basins, "nam_na", "nam_giang", "POLIMI;LCAU"
+    )
+    mean_nam_na_m3s = read_annual_flow(public.flows, "nam_giang")
+    mean_dam_m3s = read_annual_flow(public.flows, "lai_chau_dam_inflow")
+    border_m3s = outside * inflow.mean() - nam_na_outside * mean_nam_na_m3s
+    border_share = border_m3s / mean_dam_m3s
+
+    mean_ban_chat_m3s = read_annual_flow(public.flows, "ban_chat_inflow")
+    nam_mu_m3s = NAM_MU_VOLUME_KM3 * 1e9 / SECONDS_OF_YEAR
+    huoi_quang_m3s = ban_chat_m3s * (nam_mu_m3s / mean_ban_chat_m3s - 1)
+    lower_local_m3s = local_m3s - ban_chat_m3s - huoi_quang_m3s
+
+    parts = pd.DataFrame(
+        {
+            "da_border": lai_chau_dam_m3s * border_share,
+            "lai_chau": lai_chau_dam_m3s * (1 - border_share),
+            "nam_na": nam_na_m3s,
+            "ban_chat": ban_chat_m3s,
+            "huoi_quang": huoi_quang_m3s,
+            "son_la": lower_local_m3s * (1 - TA_BU_SHARE_OF_LOWER_LOCAL),
+            "ta_bu": lower_local_m3s * TA_BU_SHARE_OF_LOWER_LOCAL,
+            "hoa_binh": np.maximum(
+                hoa_binh_m3s - ta_bu_m3s, MINIMUM_HOA_BINH_LOCAL_SHARE * hoa_binh_m3s
+            ),
+        },
+        index=pd.Index(range(1, 13), name="month"),
+    )[list(DA_NODES)]
+    if (parts <= 0).any(axis=None):
+        raise ValueError("a Da sub-basin has no flow in some month")
+    return parts.div(parts.sum(axis=1), axis=0)
+
+
+def compute_delta_runoff(public: PublicData) -> np.ndarray:
+    """Compute the mean monthly runoff of the delta and the Day basin.
+
+    The yearly mean (stated volumes: whole basin less Son Tay less Pha Lai) follows the rain that
+    evaporation leaves, month by month, with a small even part. It is the same every year.
+
+    Returns
+    -------
+    ndarray
+        Runoff [m3/s] of months 1..12; its mean over 365 days is the yearly mean.
+    """
+    volume_km3 = (
+        read_volume(public.sub_basins, "red_thai_binh_total", "sea")
+        - read_volume(public.sub_basins, "red_main", "son_tay")
+        - read_volume(public.sub_basins, "thai_binh_upper", "pha_lai")
+    )
+    mean_m3s = volume_km3 * 1e9 / SECONDS_OF_YEAR
+    rain_mm = read_climate(public.climate, "rainfall_mm", DELTA_RAIN_STATIONS)
+    evaporation_mm = read_climate(
+        public.climate, "pan_or_piche_evaporation_mm", DELTA_EVAPORATION_STATIONS
+    )
+    net_mm = np.maximum(rain_mm - evaporation_mm, 0.0)
+    share = (1 - DELTA_BASEFLOW_SHARE) * net_mm / net_mm.sum()
+    share += DELTA_BASEFLOW_SHARE * DAYS_OF_MONTH / DAYS_OF_MONTH.sum()
+    return mean_m3s * share * DAYS_OF_MONTH.sum() / DAYS_OF_MONTH
+
+
+def read_climate(climate: pd.DataFrame, variable: str, stations: Iterable[str]) -> np.ndarray:
+    """Average the monthly means [mm] of a variable over stations; months 1..12."""
+    rows = climate[(climate["variable"] == variable) & (climate["month"] != "annual")]
+    table = rows.assign(month=rows["month"].astype(int)).pivot(
+        index="month", columns="station", values="mean_mm"
+    )
+    return table.loc[range(1, 13), list(stations)].mean(axis=1).to_numpy()
+
+
+def compute_inflow(public: PublicData) -> pd.DataFrame:
+    """Compute the local inflow of every node that has one.
+
+    Gauged flows are split, never scaled: in each dekad the parts of the Da sum to the recorded
+    Hoa Binh inflow, those of the Thao to Yen Bai, those of the Lo to Vu Quang. The Thai Binh
+    rivers are their annual mean times the dekad's Vu Quang flow over its mean.
+
+    Returns
+    -------
+    DataFrame
+        Inflow [m3/s] (dekad, node), 3 decimals.
+    """
+    hoa_binh_m3s = compute_dekad_means(public.daily["hoa_binh_inflow_m3s"])
+    yen_bai_m3s = compute_dekad_means(public.daily["yen_bai_flow_m3s"])
+    vu_quang_m3s = compute_dekad_means(public.daily["vu_quang_flow_m3s"])
+    dates = hoa_binh_m3s.index
+
+    da_shares = compute_da_shares(public)
+    delta_m3s = compute_delta_runoff(public)
+    node_shares = read_inflow_shares()
+    lo_m3s = {
+        "gam": read_annual_flow(public.flows, "tuyen_quang_inflow"),
+        "chay": read_annual_flow(public.flows, "thac_ba_inflow"),
+        "lo_rest": read_annual_flow(public.flows, "lo_rest_to_vu_quang"),
+    }
+    lo_shares = {
+        node: share * mean_m3s / sum(lo_m3s.values())
+        for river, mean_m3s in lo_m3s.items()
+        for node, share in node_shares[river].items()
+    }
+    thai_binh_m3s = {
+        "cau": read_annual_flow(public.flows, "cau_thac_huong_to_pha_lai"),
+        "thuong": read_annual_flow(public.flows, "thuong"),
+        "luc_nam": read_annual_flow(public.flows, "luc_nam"),
+    }
+    pha_lai_km3 = read_volume(public.sub_basins, "thai_binh_upper", "pha_lai")
+    thai_binh_m3s["pha_lai_rest"] = pha_lai_km3 * 1e9 / SECONDS_OF_YEAR - sum(
+        thai_binh_m3s.values()
+    )
+    wetness = vu_quang_m3s / weighted_mean(vu_quang_m3s)
+
+    rows = []
+    for date in dates:
+        row = split_exactly(hoa_binh_m3s[date], da_shares.loc[date.month].to_dict())
+        row |= split_exactly(yen_bai_m3s[date], node_shares["yen_bai"])
+        row |= split_exactly(vu_quang_m3s[date], lo_shares)
+        for river, mean_m3s in thai_binh_m3s.items():
+            row |= split_exactly(mean_m3s * wetness[date], node_shares[river])
+        row |= split_exactly(delta_m3s[date.month - 1], node_shares["delta"])
+        rows.append(row)
+    return pd.DataFrame(rows, index=pd.Index(dates.strftime("%Y-%m-%d"), name="date"))
+
+
+def read_inflow_shares() -> dict[str, dict[str, float]]:
+    """Read the share of each node in the flow it is derived from; shares of a flow sum to 1."""
+    table = pd.read_csv(DERIVATION / "inflow_shares.csv")
+    totals = table.groupby("source_flow")["share"].sum()
+    if not np.allclose(totals, 1.0, atol=1e-9):
+        raise ValueError(f"inflow_shares.csv: shares do not sum to 1: {totals.to_dict()}")
+    return {
+        flow: dict(zip(rows["node"], rows["share"], strict=True))
+        for flow, rows in table.groupby("source_flow", sort=False)
+    }
+
+
+def count_days(starts: pd.DatetimeIndex) -> np.ndarray:
+    """Count the days of each dekad."""
+    last_start = DEKAD_FIRST_DAYS[-1]
+    return np.where(starts.day == last_start, starts.days_in_month - last_start + 1, 10)
+
+
+def weighted_mean(series: pd.Series) -> float:
+    """Average a dekad series over days."""
+    return float(np.average(series, weights=count_days(pd.DatetimeIndex(series.index))))
+
+
+# ------------------------------------------------------------------------------ reservoirs
+
+
+def compute_curves(public: PublicData) -> pd.DataFrame:
+    """Collect storage-level and storage-area relations of all reservoirs.
+
+    Blank areas at dead level are extrapolated on the straight line through the next two points.
+
+    Returns
+    -------
+    DataFrame
+        Columns reservoir, storage_hm3, level_m, area_km2; storage increases in a reservoir.
+    """
+    tables = []
+    for reservoir in LARGE_RESERVOIRS:
+        rows = public.curves[
+            (public.curves["reservoir"] == reservoir)
+            & (public.curves["curve"] == "level_area_storage")
+        ]
+        tables.append(
+            pd.DataFrame(
+                {
+                    "reservoir": reservoir,
+                    "storage_hm3": rows["storage_million_m3"].to_numpy(),
+                    "level_m": rows["level_m"].to_numpy(),
+                    "area_km2": fill_dead_area(
+                        rows["storage_million_m3"].to_numpy(), rows["area_km2"].to_numpy()
+                    ),
+                }
+            )
+        )
+    small = read_small_reservoirs()
+    tables.extend(build_power_curve(reservoir, small[reservoir]) for reservoir in SMALL_RESERVOIRS)
+    return pd.concat(tables, ignore_index=True)
+
+
+def fill_dead_area(storage_hm3: np.ndarray, area_km2: np.ndarray) -> np.ndarray:
+    """Extrapolate a blank first area linearly in storage; 2 decimals."""
+    if not np.isnan(area_km2[0]):
+        return area_km2
+    slope = (area_km2[2] - area_km2[1]) / (storage_hm3[2] - storage_hm3[1])
+    filled = area_km2.copy()
+    filled[0] = round(area_km2[1] - slope * (storage_hm3[1] - storage_hm3[0]), 2)
+    return filled
+
+
+def read_small_reservoirs() -> dict[str, dict[str, float]]:
+    """Read Nui Coc and Cam Son: storages [hm3], levels [m], area [km2]."""
+    table = pd.read_csv(DERIVATION / "small_reservoirs.csv")
+    return {
+        reservoir: dict(zip(rows["quantity"], rows["value"], strict=True))
+        for reservoir, rows in table.groupby("reservoir")
+    }
+
+
+def build_power_curve(
+    reservoir: str, facts: Mapping[str, float], n_points: int = 6
+) -> pd.DataFrame:
+    """Build a power-law curve through dead and normal level with the area at normal level.
+
+    Storage above dead storage is (active storage) x (depth share) ** exponent; the area is its
+    derivative by level, so the exponent is area x depth / active storage.
+    """
+    depth_m = facts["normal_level"] - facts["dead_level"]
+    active_hm3 = facts["total_storage"] - facts["dead_storage"]
+    exponent = facts["area_at_normal_level"] * depth_m / active_hm3
+    depth_share = np.linspace(0.0, 1.0, n_points)
+    storage_hm3 = (facts["dead_storage"] + active_hm3 * depth_share**exponent).round(1)
+    area_km2 = (facts["area_at_normal_level"] * depth_share ** (exponent - 1)).round(2)
+    area_km2[0] = np.nan
+    return pd.DataFrame(
+        {
+            "reservoir": reservoir,
+            "storage_hm3": storage_hm3,
+            "level_m": (facts["dead_level"] + depth_m * depth_share).round(2),
+            "area_km2": fill_dead_area(storage_hm3, area_km2),
+        }
+    )
+
+
+def convert_level(curves: pd.DataFrame, reservoir: str, level_m: float) -> float:
+    """Convert a level [m] to storage [hm3], linear between curve points; 1 decimal."""
+    rows = curves[curves["reservoir"] == reservoir]
+    if not rows["level_m"].min() <= level_m <= rows["level_m"].max():
+        raise ValueError(f"{reservoir}: level {level_m} m is outside its curve")
+    return round(float(np.interp(level_m, rows["level_m"], rows["storage_hm3"])), 1)
+
+
+def choose_flood_levels(rules: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Choose the highest level [m] allowed in each flood season, by `LEVEL_PREFERENCE`."""
+    levels: dict[str, dict[str, float]] = {}
+    for reservoir in SEASON_RESERVOIRS:
+        own = rules[rules["location"] == reservoir]
+        levels[reservoir] = {}
+        for season, (start, end) in FLOOD_SEASONS.items():
+            for authority, rule_type in LEVEL_PREFERENCE:
+                rows = own[
+                    own["authority"].str.startswith(authority)
+                    & (own["rule_type"] == rule_type)
+                    & (own["start_mm_dd"] <= start)
+                    & (own["end_mm_dd"] >= end)
+                ]
+                if len(rows):
+                    levels[reservoir][season] = float(rows["value"].iloc[0])
+                    break
+            else:
+                raise ValueError(f"{reservoir}: no level for the {season} flood season")
+    return levels
+
+
+def build_flood_limits(public: PublicData, curves: pd.DataFrame) -> list[PatternRow]:
+    """Build the storage limits as patterns by dekad.
+
+    The limit of a dekad holds at its end, so a dekad takes the season of its last day.
+    """
+    rows = []
+    for reservoir, levels in choose_flood_levels(public.rules).items():
+        normal_hm3 = find_normal_storage(public, curves, reservoir)
+        former = None
+        for month in range(1, 13):
+            last_days = (10, 20, DAYS_OF_MONTH[month - 1])
+            for first_day, last_day in zip(DEKAD_FIRST_DAYS, last_days, strict=True):
+                last = f"{month:02d}-{last_day:02d}"
+                limit_hm3 = normal_hm3
+                for season, (start, end) in FLOOD_SEASONS.items():
+                    if start <= last <= end:
+                        limit_hm3 = convert_level(curves, reservoir, levels[season])
+                if limit_hm3 != former:
+                    start = f"{month:02d}-{first_day:02d}"
+                    rows.append((f"{reservoir}_flood_limit", start, limit_hm3, "hm3"))
+                former = limit_hm3
+    return rows
+
+
+def find_normal_storage(public: PublicData, curves: pd.DataFrame, reservoir: str) -> float:
+    """Find the storage at normal level [hm3].
+
+    Hoa Binh is read from its table at 117 m (9,870 hm3), not from the 9,450 hm3 that its site
+    states and the table reaches at 115 m, because all its level rules go through the same table.
+    """
+    if reservoir in SMALL_RESERVOIRS:
+        return read_small_reservoirs()[reservoir]["total_storage"]
+    if reservoir == "hoa_binh":
+        return convert_level(curves, reservoir, public.reservoirs.loc[reservoir, "normal_level_m"])
+    return float(public.reservoirs.loc[reservoir, "total_storage_million_m3"])
+
+
+def find_dead_storage(public: PublicData, reservoir: str) -> float:
+    """Find the storage at dead level [hm3]."""
+    if reservoir in SMALL_RESERVOIRS:
+        return read_small_reservoirs()[reservoir]["dead_storage"]
+    return float(public.reservoirs.loc[reservoir, "dead_storage_million_m3"])
+
+
+def compute_reservoirs(public: PublicData, curves: pd.DataFrame) -> pd.DataFrame:
+    """Compute the table of reservoirs.
+
+    Initial storage: Hoa Binh at its mean recorded level of 1 June; every other reservoir at the
+    same fraction of its active storage.
+    """
+    settings = pd.read_csv(DERIVATION / "reservoir_settings.csv").set_index("reservoir")
+    levels_m = public.daily.loc[RECORD_START:LAST_FIRST_JUNE, "hoa_binh_level_m"]
+    first_june_m = levels_m[levels_m.index.strftime("%m-%d") == "06-01"]
+    initial_hm3 = convert_level(curves, "hoa_binh", float(first_june_m.mean()))
+    dead_hm3 = find_dead_storage(public, "hoa_binh")
+    fraction = (initial_hm3 - dead_hm3) / (
+        find_normal_storage(public, curves, "hoa_binh") - dead_hm3
+    )
+    rows = []
+    for reservoir, setting in settings.iterrows():
+        dead_hm3 = find_dead_storage(public, reservoir)
+        normal_hm3 = find_normal_storage(public, curves, reservoir)
+        has_season = reservoir in SEASON_RESERVOIRS
+        rows.append(
+            {
+                "name": reservoir,
+                "dead_hm3": dead_hm3,
+                "normal_hm3": normal_hm3,
+                "flood_limit_hm3": f"pattern:{reservoir}_flood_limit" if has_season else "",
+                "initial_hm3": round(dead_hm3 + fraction * (normal_hm3 - dead_hm3), 1),
+                "evaporation_mm_day": f"pattern:evaporation_{setting['evaporation_station']}",
+                "curve": reservoir,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+# -------------------------------------------------------------------------------- patterns
+
+
+def build_evaporation(public: PublicData) -> list[PatternRow]:
+    """Build open-water evaporation [mm/day] by month for the stations in use."""
+    settings = pd.read_csv(DERIVATION / "reservoir_settings.csv")
+    rows = []
+    for station in sorted(set(settings["evaporation_station"])):
+        monthly_mm = read_climate(public.climate, "pan_or_piche_evaporation_mm", [station])
+        daily_mm = OPEN_WATER_PER_STATION_EVAPORATION * monthly_mm / DAYS_OF_MONTH
+        rows.extend(
+            (f"evaporation_{station}", f"{month:02d}-01", round(value, 3), "mm_day")
+            for month, value in enumerate(daily_mm, start=1)
+        )
+    return rows
+
+
+def build_use_patterns(public: PublicData) -> list[PatternRow]:
+    """Build the relative rates of use of the sectors.
+
+    Irrigation: fraction of the year by month over the days of the month, so that the mean rate
+    of 365 days is 1. Other sectors: relative rates as estimated in `monthly_use.csv`.
+    """
+    rows = []
+    for pattern, region in (
+        ("irrigation_delta", "any_delta_zone"),
+        ("irrigation_highland", "any_highland_zone"),
+    ):
+        months = public.irrigation[public.irrigation["region"] == region].sort_values("month")
+        fraction = months["fraction_of_year"].to_numpy()
+        if len(fraction) != 12:
+            raise ValueError(f"irrigation_pattern.csv: {len(fraction)} months of {region}")
+        rate = fraction / fraction.sum() * DAYS_OF_MONTH.sum() / DAYS_OF_MONTH
+        rows.extend(
+            (pattern, f"{month:02d}-01", round(value, 5), "1")
+            for month, value in enumerate(rate, start=1)
+        )
+    for row in pd.read_csv(DERIVATION / "monthly_use.csv").itertuples():
+        rows.append((row.pattern, f"{row.month:02d}-01", row.relative_rate, "1"))
+    return rows
+
+
+def build_rule_patterns(public: PublicData) -> list[PatternRow]:
+    """Build dated levels [m] and releases [m3/s] that the rules of a case may use."""
+    rules = public.rules
+    is_coded = rules["authority"].str.startswith("official guidelines")
+    rows = []
+    for reservoir in ("hoa_binh", "thac_ba", "tuyen_quang"):
+        coded = rules[
+            is_coded & (rules["location"] == reservoir) & (rules["rule_type"] == "min_level")
+        ].sort_values("start_mm_dd")
+        rows.extend(
+            (f"{reservoir}_minimum_level", row.start_mm_dd, float(row.value), "m")
+            for row in coded.itertuples()
+        )
+    rows.extend(build_art16_release(rules))
+    for reservoir in ("thac_ba", "tuyen_quang"):
+        coded = rules[
+            is_coded & (rules["location"] == reservoir) & (rules["rule_type"] == "min_release")
+        ].sort_values("start_mm_dd")
+        rows.extend(
+            (f"{reservoir}_spell_release", row.start_mm_dd, float(row.value), "m3s")
+            for row in coded.itertuples()
+        )
+    return rows
+
+
+def build_art16_release(rules: pd.DataFrame) -> list[PatternRow]:
+    """Build the Hoa Binh releases of Decision 740, Art. 16; 214 m3/s where it names no month."""
+    is_decision = rules["authority"].str.startswith("Decision 740")
+    own = rules[is_decision & (rules["location"] == "hoa_binh")]
+    continuous_m3s = {
+        float(value) for value in own.loc[own["rule_type"] == "min_continuous_release", "value"]
+    }
+    if len(continuous_m3s) != 1:
+        raise ValueError("operating_rules.csv: one continuous release of Hoa Binh expected")
+    monthly = own[own["rule_type"] == "min_daily_mean_release"]
+    by_month = {int(row.start_mm_dd[:2]): float(row.value) for row in monthly.itertuples()}
+    for month in MONTHS_WITHOUT_DAILY_RELEASE:
+        by_month[month] = min(continuous_m3s)
+    return [
+        ("hoa_binh_release_art16", f"{month:02d}-01", by_month[month], "m3s")
+        for month in range(1, 13)
+    ]
+
+
+# --------------------------------------------------------------------------------- demands
+
+
+def compute_demands(public: PublicData) -> pd.DataFrame:
+    """Split the zone totals over provinces, then over intakes; every sum is kept exactly.
+
+    Returns
+    -------
+    DataFrame
+        The table `demands.csv`.
+    """
+    provinces = pd.read_csv(DERIVATION / "provinces.csv").set_index("province")
+    intakes = pd.read_csv(DERIVATION / "demand_nodes.csv")
+    sectors = pd.read_csv(DERIVATION / "sector_parameters.csv").set_index(["sector", "region"])
+    nodes = pd.read_csv(BASIN / "nodes.csv").set_index("name")
+    names = YAML(typ="safe").load(BASIN / "basin.yaml")
+    annual_hm3 = split_zone_totals(public.demands, provinces, sectors)
+
+    rows = []
+    for (province, sector), group in intakes.groupby(["province", "sector"], sort=False):
+        facts = provinces.loc[province]
+        region = facts["region"]
+        parameters = sectors.loc[(sector, region)]
+        sector_name, province_name = names["sectors"][sector], names["provinces"][province]
+        parts = split_exactly(
+            annual_hm3[province, sector], dict(zip(group["node"], group["share"], strict=True))
+        )
+        for intake in group.itertuples():
+            is_split = len(group) > 1
+            place_en = f" ({nodes.loc[intake.node, 'name_en']})" if is_split else ""
+            place_vi = f" ({nodes.loc[intake.node, 'name_vi']})" if is_split else ""
+            rows.append(
+                {
+                    "name": f"{province}_{sector}" + (f"_{intake.node}" if is_split else ""),
+                    "node": intake.node,
+                    "sector": sector,
+                    "region": region,
+                    "province": province,
+                    "priority": int(parameters["priority"]),
+                    "annual_hm3": parts[intake.node],
+                    "pattern": parameters["pattern"],
+                    "consumption_fraction": parameters["consumption_fraction"],
+                    "return_to": intake.return_to,
+                    "return_lag_periods": int(parameters["return_lag_periods"]),
+                    "value_vnd_m3": parameters["value_vnd_m3"],
+                    "name_vi": f"{province_name['vi']}: {sector_name['vi']}{place_vi}",
+                    "name_en": f"{province_name['en']}: {sector_name['en']}{place_en}",
+                    "meta_province_2025": facts["province_2025"],
+                    "meta_zone": facts["zone"],
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def split_zone_totals(
+    demands: pd.DataFrame, provinces: pd.DataFrame, sectors: pd.DataFrame
+) -> dict[tuple[str, str], float]:
+    """Split the totals of the zones over their provinces [hm3/year] (province, sector)."""
+    is_present = demands["year_or_period"] == ZONE_TOTAL_PERIOD
+    present = demands[is_present].set_index(["region", "sector"])["volume_million_m3"].astype(float)
+    annual_hm3 = {}
+    for zone, members in provinces.groupby("zone", sort=False):
+        region = members["region"].iloc[0]
+        other_share = sectors.xs(region, level="region")["share_of_zone_other"].dropna()
+        other_hm3 = split_exactly(
+            present[zone, "aquaculture_livestock_other"], other_share.to_dict()
+        )
+        for sector, zone_sector in ZONE_SECTOR.items():
+            total_hm3 = other_hm3[sector] if sector in other_hm3 else present[zone, zone_sector]
+            weights = members[WEIGHT_OF_PROVINCE[sector]] * members["share_in_basin"]
+            for province, part_hm3 in split_exactly(total_hm3, weights.to_dict()).items():
+                annual_hm3[province, sector] = part_hm3
+    return annual_hm3
+
+
+# ---------------------------------------------------------------------------------- output
+
+
+def write_patterns(public: PublicData, curves: pd.DataFrame) -> None:
+    """Write patterns.csv."""
+    rows = [
+        *build_use_patterns(public),
+        *build_evaporation(public),
+        *build_flood_limits(public, curves),
+        *build_rule_patterns(public),
+    ]
+    table = pd.DataFrame(rows, columns=["pattern", "start", "value", "unit"])
+    table.to_csv(BASIN / "patterns.csv", index=False, lineterminator="\n")
+
+
+def write_curves(curves: pd.DataFrame) -> None:
+    """Write curves.csv, long form: storage to level, then storage to area."""
+    tables = []
+    for reservoir, rows in curves.groupby("reservoir", sort=False):
+        for column, unit in (("level_m", "m"), ("area_km2", "km2")):
+            tables.append(
+                pd.DataFrame(
+                    {
+                        "curve": reservoir,
+                        "x": rows["storage_hm3"],
+                        "y": rows[column],
+                        "x_unit": "hm3",
+                        "y_unit": unit,
+                    }
+                )
+            )
+    pd.concat(tables).to_csv(BASIN / "curves.csv", index=False, lineterminator="\n")
+
+
+def write_tables(public: PublicData) -> pd.DataFrame:
+    """Write every derived table; return the inflow [m3/s] (date, node)."""
+    curves = compute_curves(public)
+    write_patterns(public, curves)
+    write_curves(curves)
+    compute_reservoirs(public, curves).to_csv(
+        BASIN / "reservoirs.csv", index=False, lineterminator="\n"
+    )
+    demands = compute_demands(public)
+    demands["value_vnd_m3"] = demands["value_vnd_m3"].astype("Int64")
+    demands.to_csv(BASIN / "demands.csv", index=False, lineterminator="\n")
+    inflow = compute_inflow(public)
+    (BASIN / "series").mkdir(exist_ok=True)
+    inflow.to_csv(BASIN / "series" / "inflow_m3s.csv", float_format="%.3f", lineterminator="\n")
+    return inflow
+
+
+# ----------------------------------------------------------------------------------- check
+
+
+def find_upstream(links: pd.DataFrame, node: str) -> set[str]:
+    """Find all nodes whose water can reach a node, itself included."""
+    found, waiting = {node}, [node]
+    while waiting:
+        below = waiting.pop()
+        above = set(links.loc[links["to"] == below, "from"]) - found
+        found |= above
+        waiting.extend(above)
+    return found
+
+
+def compare_means(public: PublicData, inflow: pd.DataFrame) -> pd.DataFrame:
+    """Compare mean total inflow with reference means.
+
+    Returns
+    -------
+    DataFrame
+        Columns node, derived_m3s, reference_m3s, difference, limit, basis.
+    """
+    links = pd.read_csv(BASIN / "links.csv")
+    dates = pd.DatetimeIndex(inflow.index)
+    means_m3s = pd.Series(np.average(inflow, axis=0, weights=count_days(dates)), inflow.columns)
+    son_tay = public.daily.loc[RECORD_START:RECORD_END, "son_tay_flow_m3s"].mean()
+    reference = read_reference_means(public)
+    reference.insert(0, ("son_tay", son_tay, SON_TAY_LIMIT, "recorded, same years"))
+    rows = []
+    for node, reference_m3s, limit, basis in reference:
+        above = [name for name in inflow.columns if name in find_upstream(links, node)]
+        derived_m3s = float(means_m3s[above].sum())
+        difference = derived_m3s / reference_m3s - 1
+        rows.append((node, derived_m3s, reference_m3s, difference, limit, basis))
+    columns = ["node", "derived_m3s", "reference_m3s", "difference", "limit", "basis"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def read_reference_means(public: PublicData) -> list[tuple[str, float, float, str]]:
+    """Read reference means [m3/s]: node, mean, limit of the difference, basis."""
+    facts = public.reservoirs["mean_inflow_m3s"].dropna()
+    basis = {
+        "lai_chau": "1994-2005, derived (POLIMI)",
+        "ban_chat": "2016-2026, stated (BCLSTM)",
+        "hoa_binh": "1989-2009, derived (AI4RR)",
+        "thac_ba": "design, estimate",
+        "tuyen_quang": "design, estimate",
+    }
+    rows = [(name, float(facts[name]), RESERVOIR_LIMIT, basis[name]) for name in basis]
+    rows.append(("son_la", SON_LA_DESIGN_MEAN_M3S, RESERVOIR_LIMIT, "design, estimate"))
+    ta_bu_m3s = read_annual_flow(public.flows, "ta_bu")
+    rows.append(("ta_bu", ta_bu_m3s, RESERVOIR_LIMIT, "1994-2005, derived (POLIMI)"))
+    return rows
+
+
+def format_comparison(comparison: pd.DataFrame) -> str:
+    """Format the comparison as a Markdown table."""
+    lines = [
+        "| node | mean inflow above, m3/s | reference, m3/s | difference | limit | reference is |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines.extend(
+        f"| {row.node} | {row.derived_m3s:,.1f} | {row.reference_m3s:,.1f} "
+        f"| {row.difference:+.2%} | {row.limit:.0%} | {row.basis} |"
+        for row in comparison.itertuples()
+    )
+    return "\n".join(lines)
+
+
+def find_faults(inflow: pd.DataFrame, comparison: pd.DataFrame) -> list[str]:
+    """Name what is wrong with the derived inflow; empty when all is well."""
+    faults = []
+    if len(inflow) != N_DEKADS:
+        faults.append(f"inflow has {len(inflow)} dekads, expected {N_DEKADS}")
+    if inflow.isna().any(axis=None) or (inflow < 0).any(axis=None):
+        faults.append("inflow has blank or negative values")
+    for row in comparison.itertuples():
+        if abs(row.difference) > row.limit:
+            faults.append(f"{row.node}: {row.difference:+.2%} is outside {row.limit:.0%}")
+    return faults
+
+
+def main(arguments: list[str]) -> int:
+    """Write the tables, check them, print the comparison; return the exit code."""
+    if len(arguments) != 1:
+        print("usage: derive.py PATH_TO_PUBLIC_DATA_SET", file=sys.stderr)
+        return 2
+    public = read_public_data(Path(arguments[0]))
+    inflow = write_tables(public)
+    comparison = compare_means(public, inflow)
+    print(format_comparison(comparison))
+    faults = find_faults(inflow, comparison)
+    for fault in faults:
+        print(f"fault: {fault}", file=sys.stderr)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,201 @@
+"""Errors and findings.
+
+One tree of exceptions, and :class:`Findings`, which collects every fault of an input before it is
+raised once.  A fault names where (file:line:column), a stable code, what is wrong, what should be
+and what to do.  Codes are never reused; :data:`CODES` lists them all.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+CODES = {
+    "E101": "file is missing",
+    "E102": "path is a directory where a file is expected, or a file where a directory is expected",
+    "E103": "file is empty",
+    "E104": "file is not UTF-8 text",
+    "E105": "file cannot be parsed (YAML or CSV)",
+    "E106": "duplicate key in a YAML file",
+    "E107": "file format is not supported, or needs an optional package",
+    "E201": "unknown column",
+    "E202": "required column or value is missing",
+    "E203": "number is outside its range",
+    "E204": "value is not a number (text, NaN, infinity, a thousands separator)",
+    "E205": "value is not one of the choices",
+    "E206": "duplicate name",
+    "E207": "dimensional column has no unit",
+    "E208": "unit does not fit the quantity",
+    "E209": "row has too many or too few cells",
+    "E210": "name is not a valid identifier",
+    "E211": "reference to something that does not exist",
+    "E212": "duplicate column",
+    "E213": "value is not a date, or a date of the year is not MM-DD",
+    "E214": "unknown file or table in the basin folder",
+    "E221": "curve is not monotone",
+    "E222": "curve is missing or does not cover the asked range",
+    "E223": "pattern is missing, or its unit does not fit",
+    "E231": "series has gaps or its dates are not a regular calendar step",
+    "E232": "series does not cover the horizon",
+    "E241": "storages contradict each other",
+    "E242": "demand has no volume, or more than one",
+    "E243": "return flow has no node, or weights do not add up to 1",
+    "E251": "node is not connected",
+    "E252": "water cannot leave a node",
+    "E253": "links form a cycle in which water could circle for nothing",
+    "E254": "link joins a node to itself",
+    "E255": "links leave a sink, or a node has the wrong kind",
+    "E301": "unknown key in a case or basin file",
+    "E302": "required key is missing",
+    "E303": "value is not valid",
+    "E304": "cases extend each other in a circle",
+    "E305": "case or basin cannot be found",
+    "E311": "unknown rule",
+    "E312": "unknown goal",
+    "E313": "name in a rule or goal does not exist in the basin",
+    "E314": "user's rule cannot be loaded or failed",
+    "E315": "quantity is unknown",
+    "E321": "hydrology does not fit the timeline or the record",
+    "E402": "infeasible",
+    "E403": "unbounded",
+    "E404": "solver failed",
+    "E405": "optimum could not be certified",
+}
+
+
+class WaterAllocError(Exception):
+    """Base of all errors of the package; `exit_code` is what the command line returns."""
+
+    exit_code = 1
+
+
+class InputError(WaterAllocError):
+    """Faults in the input; `faults` lists them all, sorted by file and line."""
+
+    exit_code = 2
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+class TableError(InputError):
+    """Faults in the tables of a basin."""
+
+
+class CaseError(InputError):
+    """Faults in a case file."""
+
+
+class TopologyError(InputError):
+    """Faults in how nodes and links hang together."""
+
+
+class ModelError(WaterAllocError):
+    """The formulation was used in a way it does not support (a fault of code, not of data)."""
+
+
+class SolveError(WaterAllocError):
+    """The solver failed."""
+
+    exit_code = 4
+
+
+class Infeasible(SolveError):
+    """No allocation meets every hard limit; the text says which limits contradict each other."""
+
+    exit_code = 3
+
+
+class Uncertified(SolveError):
+    """The solver's answer did not pass the independent certificate, also after a cold solve."""
+
+
+@dataclass(frozen=True, order=True)
+class Position:
+    """Where something stands: file, line and column (1-based; 0 when not known)."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        text = self.file
+        if self.line:
+            text += f":{self.line}"
+            if self.column:
+                text += f":{self.column}"
+        return text
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """One fault: its position, code and text."""
+
+    at: Position
+    code: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.at}: {self.code} {self.text}"
+
+
+class Findings:
+    """Collects faults and raises them all at once."""
+
+    def __init__(self) -> None:
+        self.faults: list[tuple[Fault, type[InputError]]] = []
+
+    def add(
+        self, at: Position, code: str, text: str, kind: type[InputError] = TableError
+    ) -> None:
+        if code not in CODES:
+            raise ModelError(f"error code {code} is not declared")
+        self.faults.append((Fault(at, code, text), kind))
+
+    def __bool__(self) -> bool:
+        return bool(self.faults)
+
+    def raise_if_any(self) -> None:
+        """Raise one error with every fault, sorted by file and line.
+
+        Raises
+        ------
+        InputError
+            `TableError`, `CaseError` or `TopologyError` when all faults are of that kind.
+        """
+        if not self.faults:
+            return
+        kinds = {kind for _, kind in self.faults}
+        error = kinds.pop() if len(kinds) == 1 else InputError
+        raise error(sorted({fault for fault, _ in self.faults}))
+
+
+def suggest(word: str, choices: Iterable[str]) -> str:
+    """Name the closest choice, as the tail of a sentence.
+
+    >>> suggest("anual_quota", ["annual_quota", "other"])
+    "; did you mean 'annual_quota'?"
+    >>> suggest("x", ["annual_quota"])
+    ''
+    """
+    near = difflib.get_close_matches(str(word), [str(c) for c in choices], n=1, cutoff=0.6)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def listed(words: Iterable[object], most: int = 12) -> str:
+    """Join words for a message, shortened when there are many."""
+    words = [str(word) for word in words]
+    tail = f", ... ({len(words)} in all)" if len(words) > most else ""
+    return ", ".join(words[:most]) + tail
+
+
+def shown(path: Path | str) -> str:
+    """Return a path as the user would write it: relative to the working folder where it is below."""
+    path = Path(path)
+    try:
+        return path.resolve().relative_to(Path.cwd().resolve()).as_posix()
+    except ValueError:
+        return path.as_posix()

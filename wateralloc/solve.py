@@ -1,0 +1,299 @@
+"""Hand a linear program to HiGHS, optimise goals in order, certify every optimum.
+
+This is the only module that knows the solver.  Ordered goals are optimised in stages: after each,
+the optimal face is fixed by bounds (columns with a nonzero reduced cost, rows with a nonzero dual),
+so the matrix stays as it is.  Every optimum is certified in NumPy from A, bounds, x and duals.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+
+import highspy
+import numpy as np
+
+from wateralloc.errors import Infeasible, SolveError, Uncertified
+from wateralloc.horizon import MemberProgram
+
+log = logging.getLogger(__name__)
+
+FEASIBILITY = 1e-7
+"""Largest primal violation (scaled by 1 + |limit|) and dual violation (scaled by 1 + largest |cost|)."""
+GAP = 1e-9
+"""Largest relative duality gap."""
+FACE = 1e-9
+"""A dual above this share of the largest cost coefficient puts its column or row on the face."""
+
+OPTIONS: dict[str, object] = {
+    "output_flag": False,
+    "threads": 1,
+    "parallel": "off",
+    "solver": "simplex",
+    "simplex_scale_strategy": 4,
+    "primal_feasibility_tolerance": 1e-9,
+    "dual_feasibility_tolerance": 1e-9,
+}
+"""HiGHS options of every run (chosen by benchmarks/stack and the notes in docs/decisions)."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """How far x and duals are from an exact optimum; made without the solver.
+
+    Attributes
+    ----------
+    primal : largest violation of a bound or row, divided by 1 + |limit|
+    dual : largest sign violation of a dual, divided by 1 + largest |cost|
+    gap : |primal objective - dual objective| / max(1, |primal objective|)
+    """
+
+    primal: float
+    dual: float
+    gap: float
+
+    @property
+    def is_valid(self) -> bool:
+        return self.primal <= FEASIBILITY and self.dual <= FEASIBILITY and self.gap <= GAP
+
+    def worse(self, other: Certificate) -> Certificate:
+        """The larger of each figure."""
+        return Certificate(
+            max(self.primal, other.primal), max(self.dual, other.dual), max(self.gap, other.gap)
+        )
+
+
+def certify(lp: MemberProgram, cost: np.ndarray, x: np.ndarray, y: np.ndarray) -> Certificate:
+    """Certify that x minimises cost x over `lp`, with row duals y.
+
+    Parameters
+    ----------
+    cost, x : (column)
+    y : (row), change of the optimum by a unit of the row's limit
+
+    Notes
+    -----
+    Weak duality: for every y, with d = cost - A'y, the optimum is at least
+    sum(y+ row_lower - y- row_upper) + sum(d+ col_lower - d- col_upper).  A dual that leans on an
+    infinite limit counts as a dual violation.
+    """
+    matrix = lp.matrix
+    activity = matrix @ x
+    primal = 0.0
+    for value, low, high in (
+        (x, lp.col_lower, lp.col_upper),
+        (activity, lp.row_lower, lp.row_upper),
+    ):
+        for limit, excess in ((low, low - value), (high, value - high)):
+            finite = np.isfinite(limit)
+            if finite.any():
+                scaled = excess[finite] / (1 + np.abs(limit[finite]))
+                primal = max(primal, float(scaled.max()))
+    reduced = cost - matrix.T @ y
+    scale = 1 + float(np.abs(cost).max(initial=0.0))
+    dual = 0.0
+    bound = 0.0
+    for price, low, high in (
+        (reduced, lp.col_lower, lp.col_upper),
+        (y, lp.row_lower, lp.row_upper),
+    ):
+        limit = np.where(price > 0, low, high)
+        finite = np.isfinite(limit)
+        dual = max(dual, float(np.abs(price[~finite]).max(initial=0.0)) / scale)
+        bound += float(price[finite] @ limit[finite])
+    objective = float(cost @ x)
+    return Certificate(primal, dual, abs(objective - bound) / max(1.0, abs(objective)))
+
+
+@dataclass
+class Optimum:
+    """One certified optimum of a stage.
+
+    Attributes
+    ----------
+    objective : in the goal's own units, in the direction the goal was stated
+    x : (column)
+    y : dual of each row: how much the goal gets worse by a unit more of the row's limit (row)
+    """
+
+    name: str
+    sense: str
+    objective: float
+    x: np.ndarray
+    y: np.ndarray
+    certificate: Certificate
+    iterations: int
+    seconds: float
+    cold_again: bool = False
+
+
+@dataclass
+class Stages:
+    """Goals optimised in order on the program of one member.
+
+    Parameters
+    ----------
+    lp : program; its bounds are copied, the caller's stay as they are
+    where : text that names the member in messages
+    """
+
+    lp: MemberProgram
+    where: str = ""
+    optima: list[Optimum] = field(default_factory=list)
+    _cost: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        lp = self.lp
+        self.lp = MemberProgram(
+            lp.indptr, lp.indices, lp.data,
+            lp.col_lower.copy(), lp.col_upper.copy(), lp.row_lower.copy(), lp.row_upper.copy(),
+        )
+        self._highs = load(self.lp)
+
+    # --- one stage --------------------------------------------------------------------------
+
+    def optimise(
+        self, name: str, cost: np.ndarray, sense: str = "minimise", constant: float = 0.0
+    ) -> Optimum:
+        """Optimise one goal over what the former goals left free.
+
+        Parameters
+        ----------
+        cost : (column), in the goal's own units
+        sense : ``minimise`` or ``maximise``
+        constant : added to the objective
+
+        Raises
+        ------
+        Infeasible, Uncertified, SolveError
+        """
+        started = time.perf_counter()
+        sign = 1.0 if sense == "minimise" else -1.0
+        scale = float(np.abs(cost).max(initial=0.0)) or 1.0
+        scaled = sign * cost / scale
+        n_columns = scaled.size
+        self._highs.changeColsCost(n_columns, np.arange(n_columns, dtype=np.int32), scaled)
+        x, y, iterations = self._run(name)
+        certificate = certify(self.lp, scaled, x, y)
+        cold_again = not certificate.is_valid
+        if cold_again:
+            log.warning("%s%s: not certified (%s); one cold solve", self.where, name, certificate)
+            self._highs.clearSolver()
+            x, y, more = self._run(name)
+            iterations += more
+            certificate = certify(self.lp, scaled, x, y)
+            if not certificate.is_valid:
+                raise Uncertified(
+                    f"E405 {self.where}goal '{name}': the solver's optimum fails the certificate "
+                    f"(primal {certificate.primal:.1e}, dual {certificate.dual:.1e}, gap "
+                    f"{certificate.gap:.1e}); report it with `wateralloc export --to mps`"
+                )
+        self._cost = scaled
+        optimum = Optimum(
+            name, sense, float(cost @ x) + constant, x, y * scale, certificate, iterations,
+            time.perf_counter() - started, cold_again,
+        )
+        self.optima.append(optimum)
+        return optimum
+
+    def _run(self, name: str) -> tuple[np.ndarray, np.ndarray, int]:
+        self._highs.run()
+        status = self._highs.getModelStatus()
+        if status in (
+            highspy.HighsModelStatus.kInfeasible,
+            highspy.HighsModelStatus.kUnboundedOrInfeasible,
+        ):
+            self._highs.setOptionValue("presolve", "off")
+            self._highs.clearSolver()
+            self._highs.run()
+            self._highs.setOptionValue("presolve", "choose")
+            status = self._highs.getModelStatus()
+        if status == highspy.HighsModelStatus.kInfeasible:
+            raise Infeasible(f"E402 {self.where}goal '{name}': no allocation meets all hard limits")
+        if status == highspy.HighsModelStatus.kUnbounded:
+            raise SolveError(
+                f"E403 {self.where}goal '{name}' is unbounded: what it optimises has no limit"
+            )
+        if status != highspy.HighsModelStatus.kOptimal:
+            text = self._highs.modelStatusToString(status)
+            raise SolveError(f"E404 {self.where}goal '{name}': the solver stopped with '{text}'")
+        solution = self._highs.getSolution()
+        return (
+            np.asarray(solution.col_value),
+            np.asarray(solution.row_dual),
+            int(self._highs.getInfo().simplex_iteration_count),
+        )
+
+    # --- between stages ---------------------------------------------------------------------
+
+    def hold(self, free_rows: np.ndarray | None = None) -> int:
+        """Fix the optimal face of the last goal by bounds; return how many limits were fixed.
+
+        Parameters
+        ----------
+        free_rows : rows that are not fixed although their dual is nonzero (the caller replaces
+            them by limits of its own)
+        """
+        lp, last = self.lp, self.optima[-1]
+        y = last.y / (np.abs(last.y).max(initial=0.0) or 1.0)
+        y = np.where(np.abs(y) > FACE, last.y, 0.0)
+        scale = float(np.abs(self._cost).max(initial=0.0)) or 1.0
+        factor = self._scale_of(last)
+        reduced = self._cost - lp.matrix.T @ (y / factor)
+        columns = np.flatnonzero(
+            (np.abs(reduced) > FACE * scale) & (lp.col_lower < lp.col_upper)
+        )
+        at = np.where(reduced[columns] > 0, lp.col_lower[columns], lp.col_upper[columns])
+        self.bound_columns(columns, at, at)
+        rows = np.flatnonzero((np.abs(y / factor) > FACE * scale) & (lp.row_lower < lp.row_upper))
+        if free_rows is not None:
+            rows = np.setdiff1d(rows, free_rows)
+        at = np.where(y[rows] > 0, lp.row_lower[rows], lp.row_upper[rows])
+        self.bound_rows(rows, at, at)
+        return columns.size + rows.size
+
+    def _scale_of(self, optimum: Optimum) -> float:
+        return getattr(self, "_factor", {}).get(id(optimum), 1.0)
+
+    def bound_columns(self, columns: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
+        """Set new bounds of columns."""
+        self.lp.col_lower[columns], self.lp.col_upper[columns] = lower, upper
+        if len(columns):
+            self._highs.changeColsBounds(
+                len(columns), np.asarray(columns, np.int32),
+                self.lp.col_lower[columns], self.lp.col_upper[columns],
+            )
+
+    def bound_rows(self, rows: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
+        """Set new limits of rows."""
+        self.lp.row_lower[rows], self.lp.row_upper[rows] = lower, upper
+        if len(rows):
+            self._highs.changeRowsBounds(
+                len(rows), np.asarray(rows, np.int32),
+                self.lp.row_lower[rows], self.lp.row_upper[rows],
+            )
+
+
+def load(lp: MemberProgram) -> highspy.Highs:
+    """Hand a program to a new HiGHS instance.
+
+    Raises
+    ------
+    SolveError
+        HiGHS refuses an option or the model.
+    """
+    highs = highspy.Highs()
+    for option, value in OPTIONS.items():
+        if highs.setOptionValue(option, value) == highspy.HighsStatus.kError:
+            raise SolveError(f"E404 HiGHS refuses option {option}={value}")
+    n_columns, n_rows = lp.col_lower.size, lp.row_lower.size
+    status = highs.passModel(
+        n_columns, n_rows, lp.indices.size, int(highspy.MatrixFormat.kColwise),
+        int(highspy.ObjSense.kMinimize), 0.0,
+        np.zeros(n_columns), lp.col_lower, lp.col_upper, lp.row_lower, lp.row_upper,
+        lp.indptr, lp.indices, lp.data, np.empty(0, np.int32),
+    )
+    if status == highspy.HighsStatus.kError:
+        raise SolveError("E404 HiGHS refuses the model: a number is not finite or a bound is crossed")
+    return highs

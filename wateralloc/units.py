@@ -1,0 +1,90 @@
+"""Units at the border: column suffixes, their dimension, and factors to the units used inside.
+
+Inside, volumes are hm3 (million m3), flows hm3 per period, money million units of the basin's
+currency.  A period has its true length.  ``Mm3`` means 10^6 m3 by this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SECONDS_PER_DAY = 86_400.0
+HM3_PER_M3 = 1e-6
+HM3_PER_MM_KM2 = 1e-3
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit accepted in a column name.
+
+    Attributes
+    ----------
+    suffix : ending of the column name, after an underscore
+    dimension : what it measures
+    factor : what a value is multiplied with to give the canonical unit of its dimension
+    """
+
+    suffix: str
+    dimension: str
+    factor: float
+    text: str
+
+
+def _units(dimension: str, **suffixes: tuple[float, str]) -> dict[str, Unit]:
+    return {s: Unit(s, dimension, factor, text) for s, (factor, text) in suffixes.items()}
+
+
+UNITS: dict[str, Unit] = {
+    **_units("volume", hm3=(1, "hm3"), Mm3=(1, "hm3"), km3=(1e3, "km3"), m3=(1e-6, "m3")),
+    **_units("flow", m3s=(1, "m3/s"), l_s=(1e-3, "L/s"), m3_day=(1 / SECONDS_PER_DAY, "m3/day"),
+             hm3_day=(1e6 / SECONDS_PER_DAY, "hm3/day")),
+    **_units("depth_rate", mm_day=(1, "mm/day")),
+    **_units("depth", mm=(1, "mm")),
+    **_units("length", m=(1, "m"), cm=(1e-2, "cm"), km=(1e3, "km")),
+    **_units("area", km2=(1, "km2"), ha=(1e-2, "ha")),
+    **_units("power", mw=(1, "MW")),
+    **_units("energy", gwh=(1, "GWh")),
+    **_units("fraction", fraction=(1, "1"), percent=(1e-2, "%")),
+    **_units("time", h=(1, "h")),
+}
+"""Accepted suffixes; the first of each dimension is the canonical one. Prices are `<currency>_m3`."""
+
+CANONICAL = {unit.dimension: unit.suffix for unit in reversed(UNITS.values())}
+
+
+def price_suffix(currency: str) -> str:
+    """Suffix of a price column, e.g. ``vnd_m3``; 1 per m3 is 1 million per hm3."""
+    return f"{currency.lower()}_m3"
+
+
+def split_unit(column: str) -> tuple[str, Unit | None]:
+    """Split a column name into its base and its unit (the longest suffix that is known).
+
+    >>> split_unit("capacity_m3s")[0], split_unit("capacity_m3s")[1].suffix
+    ('capacity', 'm3s')
+    >>> split_unit("evaporation_mm_day")[1].suffix
+    'mm_day'
+    >>> split_unit("capacity")
+    ('capacity', None)
+    """
+    best: Unit | None = None
+    for suffix, unit in UNITS.items():
+        if column.endswith("_" + suffix) and (best is None or len(suffix) > len(best.suffix)):
+            best = unit
+    return (column[: -len(best.suffix) - 1], best) if best else (column, None)
+
+
+def hm3_of_m3s(flow: np.ndarray | float, seconds: np.ndarray | float) -> np.ndarray:
+    """Volume [hm3] of a flow [m3/s] over a period of the given length [s].
+
+    >>> float(hm3_of_m3s(100.0, 86_400.0))
+    8.64
+    """
+    return np.asarray(flow) * seconds * HM3_PER_M3
+
+
+def m3s_of_hm3(volume: np.ndarray | float, seconds: np.ndarray | float) -> np.ndarray:
+    """Mean flow [m3/s] of a volume [hm3] over a period of the given length [s]."""
+    return np.asarray(volume) / (seconds * HM3_PER_M3)
