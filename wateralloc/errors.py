@@ -20,6 +20,7 @@ CODES = {
     "E105": "file cannot be parsed (YAML or CSV)",
     "E106": "duplicate key in a YAML file",
     "E107": "file format is not supported, or needs an optional package",
+    "E108": "file cannot be read",
     "E201": "unknown column",
     "E202": "required column or value is missing",
     "E203": "number is outside its range",
@@ -37,6 +38,7 @@ CODES = {
     "E221": "curve is not monotone",
     "E222": "curve is missing or does not cover the asked range",
     "E223": "pattern is missing, or its unit does not fit",
+    "E224": "value is given more than once: in a table and in a series, or in two series",
     "E231": "series has gaps or its dates are not a regular calendar step",
     "E232": "series does not cover the horizon",
     "E241": "storages contradict each other",
@@ -187,13 +189,13 @@ def suggest(word: str, choices: Iterable[str]) -> str:
 
 def listed(words: Iterable[object], most: int = 12) -> str:
     """Join words for a message, shortened when there are many."""
-    words = [str(word) for word in words]
-    tail = f", ... ({len(words)} in all)" if len(words) > most else ""
-    return ", ".join(words[:most]) + tail
+    texts = [str(word) for word in words]
+    tail = f", ... ({len(texts)} in all)" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + tail
 
 
 def shown(path: Path | str) -> str:
-    """Return a path as the user would write it: relative to the working folder where it is below."""
+    """Return a path as the user would write it: relative where it is below the working folder."""
     path = Path(path)
     try:
         return path.resolve().relative_to(Path.cwd().resolve()).as_posix()

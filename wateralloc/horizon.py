@@ -9,28 +9,40 @@ carried    the column of another variable, k periods ago         storage at the 
 shared     one column for each window of periods                 a level of satisfaction
 =========  ====================================================  ==========================
 
-A row repeats once a period, or once a window, over which its terms add up.  All members have the
-same matrix with other numbers, so index arrays are kept once and numbers are (member, ...).
+A row repeats once a period, or once a window, over which its terms and its limits add up.  All
+members have the same matrix with other numbers, so index arrays are kept once and numbers are
+(member, ...).  A shared column may be one for all members: it binds them in
+:meth:`LinearProgram.joint`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
 import scipy.sparse as sp
+from pyomo.common.numeric_types import native_numeric_types
+from pyomo.core.expr import NPV_MaxExpression, NPV_MinExpression
 from pyomo.repn import generate_standard_repn
 
 from wateralloc.errors import ModelError
+from wateralloc.repeats import Carried, Repeats
+
+_INDEX = np.int32
+_ALL = slice(None)
+
+
+# --- programs -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class MemberProgram:
     """The linear program of one member: min cost x, row_lower <= A x <= row_upper, bounds on x.
 
-    ``indptr, indices, data`` hold A by columns.
+    ``indptr, indices, data`` hold A by columns, rows in order within each.
     """
 
     indptr: np.ndarray
@@ -49,15 +61,43 @@ class MemberProgram:
 
 
 @dataclass(frozen=True)
+class JointProgram(MemberProgram):
+    """The linear program of all members side by side, joined by the columns they have in common.
+
+    Rows of member k follow those of member k - 1.  Columns too, but for those in common, which
+    stand where the first member has them.
+
+    Attributes
+    ----------
+    place : joint column of each column of each member (member, column)
+    """
+
+    place: np.ndarray
+
+    def join_cost(self, cost: np.ndarray) -> np.ndarray:
+        """Add up a cost (member, column) over the joint columns (joint column)."""
+        return np.bincount(self.place.ravel(), np.ravel(cost), self.col_lower.size)
+
+    def split_columns(self, x: np.ndarray) -> np.ndarray:
+        """Read values of joint columns back for each member (member, column)."""
+        return np.asarray(x)[self.place]
+
+    def split_rows(self, y: np.ndarray) -> np.ndarray:
+        """Read values of joint rows back for each member (member, row)."""
+        return np.reshape(y, (self.place.shape[0], -1))
+
+
+@dataclass(frozen=True)
 class LinearProgram:
     """The stacked program of all members.
 
     Attributes
     ----------
-    indptr, indices : A by columns, the same for every member
+    indptr, indices : A by columns, rows in order within each; the same for every member
     data : numbers of A (member, nonzero)
     col_lower, col_upper : (member, column)
     row_lower, row_upper : (member, row)
+    common : columns that are one for all members (column), bool
     """
 
     indptr: np.ndarray
@@ -67,6 +107,7 @@ class LinearProgram:
     col_upper: np.ndarray
     row_lower: np.ndarray
     row_upper: np.ndarray
+    common: np.ndarray
 
     @property
     def n_members(self) -> int:
@@ -85,11 +126,51 @@ class LinearProgram:
         return self.indices.size
 
     def member(self, k: int) -> MemberProgram:
-        """Return the program of member `k`."""
+        """Return the program of member `k` alone (views, no copies)."""
         return MemberProgram(
             self.indptr, self.indices, self.data[k],
             self.col_lower[k], self.col_upper[k], self.row_lower[k], self.row_upper[k],
+        )  # fmt: skip
+
+    def joint(self) -> JointProgram:
+        """Return one program of all members: block diagonal, but for the columns in common.
+
+        The bounds of a column in common are the tightest of all members.
+        """
+        n_members, n_columns, n_rows = self.n_members, self.n_columns, self.n_rows
+        own = ~self.common
+        n_own = int(own.sum())
+        n_joint = n_columns + (n_members - 1) * n_own
+        _check_size(n_joint, n_members * n_rows, n_members * self.n_nonzeros)
+        place = np.empty((n_members, n_columns), _INDEX)
+        place[:] = np.arange(n_columns, dtype=_INDEX)
+        place[1:, own] = np.arange(n_columns, n_joint, dtype=_INDEX).reshape(n_members - 1, n_own)
+
+        length = np.diff(self.indptr)
+        offset = np.arange(n_members, dtype=_INDEX)[:, None] * _INDEX(n_rows)
+        matrix = sp.csr_matrix(  # of the transpose: its rows are the columns of all members
+            (
+                self.data.ravel(),
+                (self.indices + offset).ravel(),
+                np.append(0, np.cumsum(np.tile(length, n_members))).astype(_INDEX),
+            ),
+            shape=(n_members * n_columns, n_members * n_rows),
         )
+        if n_own < n_columns:
+            # a joint column in common adds up those of its members, which have no row together
+            one = np.ones(place.size)
+            where = (place.ravel(), np.arange(place.size, dtype=_INDEX))
+            matrix = sp.csr_matrix((one, where), shape=(n_joint, place.size)) @ matrix
+            matrix.sort_indices()
+        lower, upper = np.full(n_joint, -np.inf), np.full(n_joint, np.inf)
+        for k in range(n_members):
+            lower[place[k]] = np.maximum(lower[place[k]], self.col_lower[k])
+            upper[place[k]] = np.minimum(upper[place[k]], self.col_upper[k])
+        return JointProgram(
+            matrix.indptr.astype(_INDEX, copy=False),
+            matrix.indices.astype(_INDEX, copy=False),
+            matrix.data, lower, upper, self.row_lower.ravel(), self.row_upper.ravel(), place,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -108,7 +189,61 @@ class Terms:
     coefficients: tuple[np.ndarray, ...]
 
 
-@dataclass
+# --- where components lie -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Copies:
+    """Where the copies of a component lie: `count` columns or rows from `first`.
+
+    Attributes
+    ----------
+    first_periods : first period of each copy (copy)
+    note : tail of their labels
+    """
+
+    component: Any
+    first: int
+    first_periods: np.ndarray
+    note: str = ""
+
+    @property
+    def count(self) -> int:
+        return self.first_periods.size
+
+    @property
+    def span(self) -> slice:
+        return slice(self.first, self.first + self.count)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """The rows of a constraint before they are written into the matrix.
+
+    Attributes
+    ----------
+    maps, coefficients : index map (period) and number or array of each term
+    constant, lower, upper : number or array; None where there is no limit
+    periods : the periods that take part, ordered by window; all of them as a slice
+    starts : position in `periods` where each window starts; None where each period is a row
+    """
+
+    copies: _Copies
+    maps: list[np.ndarray]
+    coefficients: list[Any]
+    variables: list[Any]
+    constant: Any
+    lower: Any
+    upper: Any
+    periods: Any
+    starts: np.ndarray | None
+
+    @property
+    def n_entries(self) -> int:
+        n_periods = self.copies.count if self.starts is None else self.periods.size
+        return n_periods * len(self.maps)
+
+
 class Horizon:
     """The stacked horizon of a period model.
 
@@ -116,44 +251,99 @@ class Horizon:
     ----------
     model : Pyomo model of one period, with its notes in ``model.repeats``
     n_members, n_periods : size of every data array, (member, period)
+
+    Attributes
+    ----------
+    columns : id of a variable -> its column in each period (period)
+    rows : id of a constraint -> its rows, one a period or one a window (row)
+    lp : the stacked program, after :meth:`stack`
     """
 
-    model: pyo.ConcreteModel
-    n_members: int
-    n_periods: int
-    columns: dict[int, np.ndarray] = field(default_factory=dict)
-    rows: dict[int, np.ndarray] = field(default_factory=dict)
-    lp: LinearProgram | None = None
-    _variables: dict[int, Any] = field(default_factory=dict)
-    _constraints: list[Any] = field(default_factory=list)
-    _initial: list[tuple[Any, int, int]] = field(default_factory=list)
-    _terms: dict[int, tuple[Any, Terms]] = field(default_factory=dict)
+    def __init__(self, model: pyo.ConcreteModel, n_members: int, n_periods: int) -> None:
+        self.model = model
+        self.n_members = n_members
+        self.n_periods = n_periods
+        self.columns: dict[int, np.ndarray] = {}
+        self.rows: dict[int, np.ndarray] = {}
+        self.lp: LinearProgram | None = None
+        self._shape = (n_members, n_periods)
+        self._repeats: Repeats = getattr(model, "repeats", None) or Repeats()
+        self._column_copies: list[_Copies] = []
+        self._row_copies: list[_Copies] = []
+        self._terms: dict[int, tuple[Any, Terms]] = {}
 
     # --- values -----------------------------------------------------------------------------
 
     def array(self, expression: Any) -> np.ndarray:
-        """Value of a data expression, broadcast to (member, period)."""
-        value = pyo.value(expression) if not isinstance(expression, (int, float)) else expression
-        return np.broadcast_to(np.asarray(value, float), (self.n_members, self.n_periods))
-
-    def terms(self, expression: Any) -> Terms:
-        """Stack a linear expression of the period.
+        """Value of a data expression, broadcast to (member, period).
 
         Raises
         ------
         ModelError
-            The expression is not linear in the variables.
+            Its shape does not fit.
+        """
+        return np.broadcast_to(self._number(expression), self._shape)
+
+    def _number(self, expression: Any) -> Any:
+        """Value of a data expression: a number, or an array that broadcasts to (member, period)."""
+        if expression.__class__ in native_numeric_types:
+            return expression
+        if isinstance(expression, NPV_MaxExpression | NPV_MinExpression):
+            # Python's max and min, which Pyomo would call, do not take arrays
+            ufunc = np.maximum if isinstance(expression, NPV_MaxExpression) else np.minimum
+            return ufunc.reduce([self.array(argument) for argument in expression.args])
+        if not isinstance(expression, np.ndarray):
+            expression = pyo.value(expression)
+            if expression.__class__ in native_numeric_types:
+                return expression
+        value = np.asarray(expression, float)
+        if value.shape == self._shape:
+            return value
+        try:
+            np.broadcast_to(value, self._shape)
+        except ValueError:
+            raise ModelError(
+                f"data of shape {value.shape} do not fit {self.n_members} members and "
+                f"{self.n_periods} periods; give an array (member, period)"
+            ) from None
+        return value
+
+    def _standard(self, expression: Any) -> tuple[Any, list[np.ndarray], list[Any], list[Any]]:
+        """Constant, index maps, coefficients and variables of a linear expression."""
+        if expression.__class__ in native_numeric_types or isinstance(expression, np.ndarray):
+            return self._number(expression), [], [], []
+        repn = generate_standard_repn(expression, compute_values=False)
+        if not repn.is_linear():
+            raise ModelError(f"expression is not linear: {expression}")
+        try:
+            maps = [self.columns[id(variable)] for variable in repn.linear_vars]
+        except KeyError:
+            known = self.columns
+            alien = next(v for v in repn.linear_vars if id(v) not in known)
+            raise ModelError(
+                f"'{alien.name}' is not a variable of the stacked period model; "
+                "declare it on the model before it is stacked"
+            ) from None
+        number = self._number
+        return number(repn.constant), maps, [number(c) for c in repn.linear_coefs], repn.linear_vars
+
+    def terms(self, expression: Any) -> Terms:
+        """Stack a linear expression of the period, or data (a number or an array).
+
+        Raises
+        ------
+        ModelError
+            The expression is not linear in the variables, or names a variable that is not stacked.
         """
         known = self._terms.get(id(expression))
         if known is not None and known[0] is expression:
             return known[1]
-        repn = generate_standard_repn(expression, compute_values=False)
-        if not repn.is_linear():
-            raise ModelError(f"expression is not linear: {expression}")
+        constant, maps, coefficients, _ = self._standard(expression)
+        shape = self._shape
         terms = Terms(
-            self.array(repn.constant),
-            tuple(self.columns[id(v)] for v in repn.linear_vars),
-            tuple(self.array(c) for c in repn.linear_coefs),
+            np.broadcast_to(constant, shape),
+            tuple(maps),
+            tuple(np.broadcast_to(c, shape) for c in coefficients),
         )
         self._terms[id(expression)] = (expression, terms)
         return terms
@@ -171,7 +361,7 @@ class Horizon:
         ndarray (member, period)
         """
         terms = self.terms(expression)
-        total = terms.constant.copy()
+        total = terms.constant.astype(float)
         for column, coefficient in zip(terms.columns, terms.coefficients, strict=True):
             total += coefficient * x[:, column]
         return total
@@ -183,179 +373,437 @@ class Horizon:
         -------
         cost : ndarray (member, column)
         constant : ndarray (member,)
+
+        Raises
+        ------
+        ModelError
+            A number of the expression is not finite.
         """
-        terms = self.terms(expression)
-        cost = np.zeros((self.n_members, self.lp.n_columns))
-        for column, coefficient in zip(terms.columns, terms.coefficients, strict=True):
+        constant, maps, coefficients, variables = self._standard(expression)
+        n_columns = self._stacked.n_columns
+        cost = np.zeros((self.n_members, n_columns))
+        if maps:
+            column = np.concatenate(maps)
+            weight = np.empty((self.n_members, len(maps), self.n_periods))
+            for j, coefficient in enumerate(coefficients):
+                weight[:, j] = coefficient
+            weight = weight.reshape(self.n_members, -1)
             for k in range(self.n_members):
-                np.add.at(cost[k], column, coefficient[k])
-        return cost, terms.constant.sum(axis=1)
+                cost[k] = np.bincount(column, weight[k], n_columns)
+        total = np.broadcast_to(constant, self._shape).sum(axis=1, dtype=float)
+        if not (np.isfinite(cost).all() and np.isfinite(total).all()):
+            named = [
+                (f"coefficient of '{v.name}'", c)
+                for v, c in zip(variables, coefficients, strict=True)
+            ]
+            self._refuse([*named, ("constant", constant)], "an objective")
+        return cost, total
+
+    @property
+    def _stacked(self) -> LinearProgram:
+        if self.lp is None:
+            raise ModelError("the horizon is not stacked yet; call stack() first")
+        return self.lp
 
     # --- stacking ---------------------------------------------------------------------------
 
     def stack(self) -> LinearProgram:
-        """Lay out columns and rows of all periods and members; idempotent."""
+        """Lay out columns and rows of all periods and members; idempotent.
+
+        Raises
+        ------
+        ModelError
+            A row is not linear, a number is NaN, a coefficient or a bound cannot be, or a note in
+            ``model.repeats`` does not fit the model.
+        """
         if self.lp is None:
-            n_columns, col_lower, col_upper = self._lay_columns()
-            self.lp = self._lay_rows(n_columns, col_lower, col_upper)
+            for former in (self.columns, self.rows, self._column_copies, self._row_copies):
+                former.clear()  # what a stack that failed left behind
+            self._check_notes()
+            lower, upper, common = self._lay_columns()
+            self.lp = self._lay_rows(lower, upper, common)
         return self.lp
 
-    def _lay_columns(self) -> tuple[int, np.ndarray, np.ndarray]:
-        periods, repeats = np.arange(self.n_periods), self.model.repeats
-        alias = {id(c.now) for c in repeats.carried}
-        lower: list[np.ndarray] = []
-        upper: list[np.ndarray] = []
+    def _check_notes(self) -> None:
+        for component in self._repeats.noted.values():
+            if component.model() is not self.model:
+                raise ModelError(
+                    f"'{component.name}' has a note in repeats but is not in the model"
+                )
+
+    def _windows(
+        self, component: Any, window: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Periods of a window array, ordered by window; where each starts; its first period."""
+        if window.size != self.n_periods:
+            raise ModelError(
+                f"the window of '{component.name}' numbers {window.size} periods; "
+                f"the horizon has {self.n_periods}"
+            )
+        order = np.argsort(window, kind="stable")
+        order = order[np.searchsorted(window[order], 0) :]
+        number = window[order]
+        starts = np.flatnonzero(np.diff(number, prepend=-1))
+        return order, starts, order[starts]
+
+    # --- columns
+
+    def _lay_columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Name the column of every variable in every period; return bounds and what is common."""
+        repeats, periods = self._repeats, np.arange(self.n_periods)
+        carried = {id(c.now): c for c in repeats.carried}
+        bounds: list[tuple[_Copies, Any, Any]] = []
+        common: list[_Copies] = []
         n_columns = 0
+        seen = set()
         for variable in self.model.component_data_objects(pyo.Var, descend_into=True):
-            if id(variable) in alias:
+            key = id(variable)
+            if key in seen:  # a Reference shows its variables again
                 continue
-            low = self.array(-np.inf if variable.lower is None else variable.lower)
-            high = self.array(np.inf if variable.upper is None else variable.upper)
-            window = repeats.shared.get(id(variable))
+            seen.add(key)
+            if not variable.is_continuous():
+                raise ModelError(f"'{variable.name}' is not continuous; the period must be linear")
+            if key in carried:
+                continue
+            low, high = self._bounds(variable)
+            window = repeats.shared.get(key)
             if window is None:
-                window, count = periods, self.n_periods
+                copies = _Copies(variable, n_columns, periods)
+                self.columns[key] = np.arange(n_columns, n_columns + self.n_periods, dtype=_INDEX)
             else:
-                count = int(window.max()) + 1
-                first = np.unique(window, return_index=True)[1]
-                low, high = low[:, first], high[:, first]
-            lower.append(low)
-            upper.append(high)
-            self.columns[id(variable)] = n_columns + window
-            self._variables[id(variable)] = variable
+                order, starts, first_periods = self._windows(variable, window)
+                copies = _Copies(variable, n_columns, first_periods)
+                map_ = np.empty(self.n_periods, _INDEX)
+                map_[order] = np.repeat(
+                    np.arange(n_columns, n_columns + starts.size),
+                    np.diff(starts, append=order.size),
+                )
+                self.columns[key] = map_
+                low, high = (
+                    ufunc.reduceat(np.broadcast_to(limit, self._shape)[:, order], starts, axis=1)
+                    for ufunc, limit in ((np.maximum, low), (np.minimum, high))
+                )
+                if key in repeats.common:
+                    common.append(copies)
+            bounds.append((copies, low, high))
+            n_columns += copies.count
+        notes = self._order_carried()
+        n_decided = n_columns
+        repeated = set(repeats.shared)  # variables that have a column in several periods
+        for note in notes:
+            count = min(note.lag, self.n_periods)
+            initial = self._initial(note)[:, :count]
+            copies = _Copies(note.now, n_columns, periods[:count], "|initial")
+            before = self.columns[id(note.before)][: self.n_periods - count]
+            first = np.arange(n_columns, n_columns + count, dtype=_INDEX)
+            self.columns[id(note.now)] = np.concatenate([first, before])
+            bounds.append((copies, initial, initial))
             n_columns += count
-        for carried in repeats.carried:
-            count = min(carried.lag, self.n_periods)
-            initial = self.array(carried.initial)[:, :count]
-            lower.append(initial)
-            upper.append(initial)
-            before = self.columns[id(carried.before)][: self.n_periods - count]
-            self.columns[id(carried.now)] = np.concatenate([n_columns + periods[:count], before])
-            self._initial.append((carried.now, n_columns, count))
-            n_columns += count
-        shape = (self.n_members, 0)
+            if id(note.before) in repeated:
+                repeated.add(id(note.now))
+        _check_size(n_columns, 0, 0)
+
+        lower = np.empty((self.n_members, n_columns))
+        upper = np.empty((self.n_members, n_columns))
+        for copies, low, high in bounds:
+            lower[:, copies.span], upper[:, copies.span] = low, high
+            self._column_copies.append(copies)
+        for note in notes:
+            # the columns that hold initial values come last and stay as they are
+            self._tighten(
+                note, lower[:, :n_decided], upper[:, :n_decided], id(note.now) in repeated
+            )
+        # written so that NaN fails too
+        if not ((lower < np.inf).all() and (upper > -np.inf).all()):
+            self._refuse_limit(~(lower < np.inf), self._column_copies, "lower bound")
+            self._refuse_limit(~(upper > -np.inf), self._column_copies, "upper bound")
+        flag = np.zeros(n_columns, bool)
+        for copies in common:
+            flag[copies.span] = True
+        return lower, upper, flag
+
+    def _bounds(self, variable: Any) -> tuple[Any, Any]:
+        """Bounds of a variable in each period; its value where it is fixed."""
+        if variable.fixed:
+            value = self._number(variable)
+            return value, value
+        low, high = variable.lower, variable.upper
         return (
-            n_columns,
-            np.concatenate(lower, axis=1) if lower else np.empty(shape),
-            np.concatenate(upper, axis=1) if upper else np.empty(shape),
+            -np.inf if low is None else self._number(low),
+            np.inf if high is None else self._number(high),
         )
+
+    def _order_carried(self) -> list[Carried]:
+        """Notes on carried variables, each after the one its `before` is carried by."""
+        waiting = {id(note.now): note for note in self._repeats.carried}
+        ordered = []
+        while waiting:
+            ready = [note for note in waiting.values() if id(note.before) not in waiting]
+            if not ready:
+                names = ", ".join(f"'{note.now.name}'" for note in waiting.values())
+                raise ModelError(f"{names} are carried from each other in a circle")
+            for note in ready:
+                del waiting[id(note.now)]
+                if note.now.fixed:
+                    raise ModelError(f"'{note.now.name}' is carried and fixed; fix what it carries")
+            ordered += ready
+        return ordered
+
+    def _initial(self, note: Carried) -> np.ndarray:
+        """Initial values of a carried variable (member, at least lag)."""
+        value = note.initial
+        if value.__class__ not in native_numeric_types and not isinstance(value, np.ndarray):
+            value = pyo.value(value)
+        value = np.asarray(value, float)
+        width = value.shape[-1] if value.ndim else 1
+        if width == 1:
+            width = self.n_periods
+        try:
+            if width < min(note.lag, self.n_periods) or width not in (note.lag, self.n_periods):
+                raise ValueError
+            return np.broadcast_to(value, (self.n_members, width))
+        except ValueError:
+            raise ModelError(
+                f"initial values of '{note.now.name}' have shape {value.shape}; give one number, "
+                f"or an array ({self.n_members}, {note.lag}): one for each member and lagged period"
+            ) from None
+
+    def _tighten(
+        self, note: Carried, lower: np.ndarray, upper: np.ndarray, is_repeated: bool
+    ) -> None:
+        """Let the bounds of a carried variable hold for the columns it stands for."""
+        column = self.columns[id(note.now)]
+        periods = np.flatnonzero(column < lower.shape[1])
+        column = column[periods]
+        limits = zip((np.maximum, np.minimum), self._bounds(note.now), (lower, upper), strict=True)
+        for ufunc, limit, bound in limits:
+            if np.ndim(limit) == 0 and np.isinf(limit):
+                continue
+            limit = np.broadcast_to(limit, self._shape)[:, periods]
+            if is_repeated:
+                ufunc.at(bound, (_ALL, column), limit)
+            else:
+                bound[:, column] = ufunc(bound[:, column], limit)
+
+    # --- rows
+
+    def _read_rows(self) -> tuple[list[_Block], int]:
+        """Read every active constraint of the period; return them and the number of rows."""
+        totals, periods = self._repeats.totals, np.arange(self.n_periods)
+        blocks = []
+        n_rows = 0
+        for constraint in self.model.component_data_objects(
+            pyo.Constraint, active=True, descend_into=True
+        ):
+            if id(constraint) in self.rows:
+                continue
+            low, body, high = constraint.to_bounded_expression()
+            window = totals.get(id(constraint))
+            if window is None:
+                copies, taken, starts = _Copies(constraint, n_rows, periods), _ALL, None
+            else:
+                taken, starts, first_periods = self._windows(constraint, window)
+                copies = _Copies(constraint, n_rows, first_periods)
+            try:
+                constant, maps, coefficients, variables = self._standard(body)
+                lower = None if low is None else self._number(low)
+                upper = lower if high is low else None if high is None else self._number(high)
+            except ModelError as error:
+                raise ModelError(f"'{constraint.name}': {error}") from None
+            blocks.append(
+                _Block(copies, maps, coefficients, variables, constant, lower, upper, taken, starts)
+            )
+            self._row_copies.append(copies)
+            end = n_rows + copies.count
+            self.rows[id(constraint)] = np.arange(n_rows, end, dtype=_INDEX)
+            n_rows = end
+        return blocks, n_rows
 
     def _lay_rows(
-        self, n_columns: int, col_lower: np.ndarray, col_upper: np.ndarray
+        self, col_lower: np.ndarray, col_upper: np.ndarray, common: np.ndarray
     ) -> LinearProgram:
-        periods, totals = np.arange(self.n_periods), self.model.repeats.totals
-        rows: list[np.ndarray] = []
-        columns: list[np.ndarray] = []
-        values: list[np.ndarray] = []
-        limits: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
-        n_rows = 0
-        for constraint in self.model.component_data_objects(pyo.Constraint, descend_into=True):
-            window = totals.get(id(constraint))
-            active = slice(None) if window is None else np.flatnonzero(window >= 0)
-            window = periods if window is None else window[active]
-            count = int(window.max()) + 1 if window.size else 0
-            self._constraints.append(constraint)
-            self.rows[id(constraint)] = n_rows + np.arange(count)
-            if not count:
+        blocks, n_rows = self._read_rows()
+        n_columns = col_lower.shape[1]
+        n_entries = sum(block.n_entries for block in blocks)
+        _check_size(n_columns, n_rows, n_entries)
+        column = np.empty(n_entries, _INDEX)
+        data = np.empty((self.n_members, n_entries))
+        length = np.empty(n_rows, _INDEX)
+        row_lower = np.full((self.n_members, n_rows), -np.inf)
+        row_upper = np.full((self.n_members, n_rows), np.inf)
+        start = 0
+        for block in blocks:
+            if not block.copies.count:
                 continue
-            terms = self.terms(constraint.body)
-            whole = count == window.size and np.array_equal(window, np.arange(count))
-
-            def summed(array: np.ndarray, window=window, active=active, whole=whole, count=count):
-                array = array[:, active]
-                if whole:
-                    return array
-                out = np.zeros((self.n_members, count))
-                np.add.at(out, (slice(None), window), array)
-                return out
-
-            for column, coefficient in zip(terms.columns, terms.coefficients, strict=True):
-                rows.append(n_rows + window)
-                columns.append(column[active])
-                values.append(coefficient[:, active])
-            offset = summed(terms.constant)
-            bounds = ((constraint.lower, -np.inf), (constraint.upper, np.inf))
-            for (limit, none), out in zip(bounds, limits, strict=True):
-                if limit is None:
-                    out.append(np.full((self.n_members, count), none))
-                else:
-                    out.append(summed(self.array(limit)) - offset)
-            n_rows += count
-        indptr, indices, data = _columns_of(
-            rows, columns, values, n_rows, n_columns, self.n_members
-        )
-        empty = [np.empty((self.n_members, 0))]
+            span = block.copies.span
+            length[span] = self._write(
+                block, column[start : start + block.n_entries],
+                data[:, start : start + block.n_entries],
+            )  # fmt: skip
+            start += block.n_entries
+            if block.lower is not None:
+                row_lower[:, span] = self._limit(block, block.lower)
+            if block.upper is not None:
+                same = block.upper is block.lower
+                row_upper[:, span] = row_lower[:, span] if same else self._limit(block, block.upper)
+        if not np.isfinite(data).all():
+            self._refuse_coefficients(blocks)
+        if not ((row_lower < np.inf).all() and (row_upper > -np.inf).all()):
+            self._refuse_limit(~(row_lower < np.inf), self._row_copies, "lower limit")
+            self._refuse_limit(~(row_upper > -np.inf), self._row_copies, "upper limit")
+        indptr, indices, data = _by_columns(length, column, data, n_columns)
         return LinearProgram(
-            indptr, indices, data, col_lower, col_upper,
-            np.concatenate(limits[0] or empty, axis=1), np.concatenate(limits[1] or empty, axis=1),
+            indptr, indices, data, col_lower, col_upper, row_lower, row_upper, common
         )
+
+    def _write(self, block: _Block, column: np.ndarray, data: np.ndarray) -> Any:
+        """Write the entries of a block row by row; return how many each row has."""
+        n_terms, taken = len(block.maps), block.periods
+        if n_terms:
+            column = column.reshape(-1, n_terms)
+            data = data.reshape(self.n_members, -1, n_terms)
+            for j, (map_, coefficient) in enumerate(
+                zip(block.maps, block.coefficients, strict=True)
+            ):
+                column[:, j] = map_[taken]
+                data[:, :, j] = self._take(coefficient, taken)
+        if block.starts is None:
+            return n_terms
+        return n_terms * np.diff(block.starts, append=taken.size)
+
+    def _take(self, number: Any, periods: Any) -> Any:
+        """Numbers of the given periods, still to be broadcast over members."""
+        if periods is _ALL or np.ndim(number) == 0:
+            return number
+        return np.broadcast_to(number, self._shape)[:, periods]
+
+    def _limit(self, block: _Block, limit: Any) -> Any:
+        """Limit of each row: less the constant of its body, summed over its window."""
+        limit = limit - block.constant
+        if block.starts is None:
+            return limit
+        limit = np.broadcast_to(limit, self._shape)[:, block.periods]
+        return np.add.reduceat(limit, block.starts, axis=1)
+
+    # --- faults -----------------------------------------------------------------------------
+
+    def _refuse(self, named: Iterable[tuple[str, Any]], where: str) -> None:
+        """Raise for the first number that is not finite."""
+        for name, number in named:
+            wrong = ~np.isfinite(np.broadcast_to(number, self._shape))
+            if wrong.any():
+                k, t = np.argwhere(wrong)[0]
+                value = np.broadcast_to(number, self._shape)[k, t]
+                raise ModelError(
+                    f"{name} in {where} is {value} in period {t} of member {k} (counted from 0); "
+                    "it must be a finite number"
+                )
+
+    def _refuse_coefficients(self, blocks: list[_Block]) -> None:
+        for block in blocks:
+            named = []
+            for variable, coefficient in zip(block.variables, block.coefficients, strict=True):
+                taken = np.zeros(self._shape)
+                taken[:, block.periods] = np.broadcast_to(coefficient, self._shape)[
+                    :, block.periods
+                ]
+                named.append((f"coefficient of '{variable.name}'", taken))
+            self._refuse(named, f"'{block.copies.component.name}'")
+
+    def _refuse_limit(self, wrong: np.ndarray, all_copies: list[_Copies], what: str) -> None:
+        """Raise for the first limit that is NaN, or infinite on the wrong side."""
+        for copies in all_copies:
+            here = np.argwhere(wrong[:, copies.span])
+            if here.size:
+                k, copy = here[0]
+                what = "initial value" if copies.note else what
+                raise ModelError(
+                    f"{what} of '{copies.component.name}' is NaN or infinite in period "
+                    f"{copies.first_periods[copy]} of member {k} (counted from 0); "
+                    "give a number, or no limit"
+                )
 
     # --- labels -----------------------------------------------------------------------------
 
-    def column_labels(self, periods: list[str]) -> np.ndarray:
-        """Name every column of a member, as ``flow[a_to_b]@2030-06-01``."""
-        labels = np.empty(self.lp.n_columns, object)
-        for key, variable in self._variables.items():
-            map_ = self.columns[key]
-            first = np.unique(map_, return_index=True)
-            for column, period in zip(*first, strict=True):
-                labels[column] = f"{variable.name}@{periods[period]}"
-        for variable, first_column, count in self._initial:
-            for k in range(count):
-                labels[first_column + k] = f"{variable.name}@{periods[k]}|initial"
-        return labels
+    def column_labels(self, periods: Sequence[str]) -> np.ndarray:
+        """Name every column of a member, as ``flow[a_to_b]@2030-06-01``; shared: first period."""
+        return _labels(self._column_copies, periods, self._stacked.n_columns)
 
-    def row_labels(self, periods: list[str]) -> np.ndarray:
-        """Name every row of a member, as ``balance[son_tay]@2030-06-01``."""
-        labels = np.empty(self.lp.n_rows, object)
-        for constraint in self._constraints:
-            first = self.first_periods(constraint)
-            for row, period in zip(self.rows[id(constraint)], first, strict=True):
-                labels[row] = f"{constraint.name}@{periods[period]}"
-        return labels
+    def row_labels(self, periods: Sequence[str]) -> np.ndarray:
+        """Name every row of a member, as ``balance[son_tay]@2030-06-01``; totals: first period."""
+        return _labels(self._row_copies, periods, self._stacked.n_rows)
 
     def first_periods(self, constraint: Any) -> np.ndarray:
         """First period of each row of a constraint (row)."""
-        window = self.model.repeats.totals.get(id(constraint))
+        window = self._repeats.totals.get(id(constraint))
         if window is None:
             return np.arange(self.n_periods)
-        number, first = np.unique(window, return_index=True)
-        return first[number >= 0]
+        return self._windows(constraint, window)[2]
 
     @property
     def constraints(self) -> list[Any]:
-        """Constraints of the period, in the order of their rows."""
-        return self._constraints
+        """Active constraints of the period, in the order of their rows."""
+        return [copies.component for copies in self._row_copies]
 
     @property
     def variables(self) -> list[Any]:
         """Variables of the period that have columns of their own, in the order of those."""
-        return list(self._variables.values())
+        return [copies.component for copies in self._column_copies if not copies.note]
 
 
-def _columns_of(
-    rows: list[np.ndarray],
-    columns: list[np.ndarray],
-    values: list[np.ndarray],
-    n_rows: int,
-    n_columns: int,
-    n_members: int,
+def _labels(all_copies: list[_Copies], periods: Sequence[str], size: int) -> np.ndarray:
+    labels = np.empty(size, object)
+    for copies in all_copies:
+        name, note = copies.component.name, copies.note
+        labels[copies.span] = [f"{name}@{periods[t]}{note}" for t in copies.first_periods]
+    return labels
+
+
+def _check_size(n_columns: int, n_rows: int, n_entries: int) -> None:
+    most = np.iinfo(_INDEX).max
+    if max(n_columns, n_rows, n_entries) > most:
+        raise ModelError(
+            f"{n_rows} rows, {n_columns} columns and {n_entries} entries are more than "
+            f"{most}, what the solver can index; take fewer periods or members"
+        )
+
+
+def _by_columns(
+    length: np.ndarray, column: np.ndarray, data: np.ndarray, n_columns: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sort entries by column and row, add duplicates, drop what is zero in every member."""
-    if not rows:
-        return np.zeros(n_columns + 1, np.int32), np.empty(0, np.int32), np.empty((n_members, 0))
-    row, column = np.concatenate(rows), np.concatenate(columns)
-    value = np.concatenate(values, axis=1)
-    used = (value != 0).any(axis=0)
+    """Turn entries by rows into entries by columns.
+
+    Entries of the same row and column are added up; what is zero in every member is dropped.
+
+    Parameters
+    ----------
+    length : number of entries of each row (row)
+    column : column of each entry
+    data : (member, entry)
+
+    Returns
+    -------
+    indptr, indices, data : by columns, rows in order within each
+    """
+    row_start = np.zeros(length.size + 1, _INDEX)
+    np.cumsum(length, out=row_start[1:])
+    # several members: the positions of the entries travel in place of numbers
+    alone = data.shape[0] == 1
+    carry = data[0] if alone else np.arange(column.size, dtype=_INDEX)
+    matrix = sp.csr_matrix((carry, column, row_start), shape=(length.size, n_columns)).tocsc()
+    indptr, indices = matrix.indptr, matrix.indices
+    data = matrix.data[None] if alone else data[:, matrix.data]
+
+    is_first = np.empty(indices.size, bool)
+    is_first[:1] = True
+    np.not_equal(indices[1:], indices[:-1], out=is_first[1:])
+    is_first[indptr[:-1][indptr[:-1] < indices.size]] = True
+    if not is_first.all():
+        start = np.flatnonzero(is_first)
+        data = np.add.reduceat(data, start, axis=1)
+        indices, indptr = indices[start], np.searchsorted(start, indptr).astype(_INDEX)
+    used = data.any(axis=0)
     if not used.all():
-        row, column, value = row[used], column[used], value[:, used]
-    # counting sort by scipy: the numbers of the entries travel through it in place of values
-    number = np.arange(1.0, row.size + 1)
-    order = sp.coo_matrix((number, (row, column)), shape=(n_rows, n_columns)).tocsc()
-    if order.nnz == row.size:
-        order.sort_indices()
-        return order.indptr, order.indices, value[:, order.data.astype(np.int64) - 1]
-    key, slot = np.unique(column.astype(np.int64) * n_rows + row, return_inverse=True)
-    data = np.zeros((n_members, key.size))
-    np.add.at(data, (slice(None), slot), value)
-    indptr = np.searchsorted(key // n_rows, np.arange(n_columns + 1)).astype(np.int32)
-    return indptr, (key % n_rows).astype(np.int32), data
+        indptr = np.append(0, np.cumsum(used))[indptr].astype(_INDEX)
+        indices, data = indices[used], data[:, used]
+    return indptr, indices, data

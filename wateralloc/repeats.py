@@ -5,15 +5,19 @@ The period model is written once; these notes on it say how the stacker lays out
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from pyomo.common.collections import ComponentSet
+
+from wateralloc.errors import ModelError
 
 
-@dataclass
+@dataclass(frozen=True)
 class Carried:
-    """`now` in period t is `before` in period t - lag; before the first period it is `initial`."""
+    """`now` in period t is `before` in period t - lag; before that it is `initial`."""
 
     now: Any
     before: Any
@@ -25,35 +29,114 @@ class Carried:
 class Repeats:
     """Notes on one period model, kept as ``m.repeats``.
 
+    What is shared or totalled may be an indexed component: the note holds for each of its members.
+
     Attributes
     ----------
     carried : variables that are another variable some periods ago
-    shared : variable -> window number of each period, one column a window
-    totals : constraint -> window number of each period; its terms add up over the window and it
-        is absent where the number is -1
+    shared : id of a variable -> window number of each period, one column a window
+    common : ids of the shared variables that are one column for all members together
+    totals : id of a constraint -> window number of each period; its terms and its limits add up
+        over the window, and it is absent where the number is negative
+    noted : id -> component, of everything named in a note
     """
 
     carried: list[Carried] = field(default_factory=list)
     shared: dict[int, np.ndarray] = field(default_factory=dict)
+    common: set[int] = field(default_factory=set)
     totals: dict[int, np.ndarray] = field(default_factory=dict)
+    noted: dict[int, Any] = field(default_factory=dict)
+    _repeating: ComponentSet = field(default_factory=ComponentSet)
 
     def carry(self, now: Any, before: Any, lag: int = 1, initial: Any = 0.0) -> None:
         """Let `now` stand for `before`, `lag` periods ago.
+
+        The limits of `now` hold too, for the columns it stands for; initial values are data and
+        are taken as they are.
 
         Parameters
         ----------
         now, before : Pyomo variables of the period
         lag : whole periods, 1 or more
-        initial : number, array or Pyomo data expression; value before the first period
+        initial : number, array or Pyomo data expression; value of `now` in the first `lag` periods.
+            Its last axis holds one value for all of them, one for each, or one for each period of
+            the horizon, of which the first `lag` are taken; an axis before it holds members.
+
+        Raises
+        ------
+        ModelError
+            The lag is not a whole number from 1, or `now` repeats in another way already.
         """
-        if lag < 1:
-            raise ValueError("a carried variable needs a lag of at least one period")
-        self.carried.append(Carried(now, before, lag, initial))
+        if int(lag) != lag or lag < 1:
+            raise ModelError(
+                f"'{now.name}' is carried over {lag} periods; give a whole number >= 1"
+            )
+        self._repeat(now)
+        self.carried.append(Carried(now, before, int(lag), initial))
+        self.noted[id(before)] = before
 
-    def share(self, variable: Any, window: np.ndarray) -> None:
-        """Give `variable` one column for each window (an array of window numbers by period)."""
-        self.shared[id(variable)] = np.asarray(window)
+    def share(self, variable: Any, window: Any, over_members: bool = False) -> None:
+        """Give `variable` one column for each window.
 
-    def total(self, constraint: Any, window: np.ndarray) -> None:
-        """Let `constraint` hold for the sum over each window; -1 leaves a period out."""
-        self.totals[id(constraint)] = np.asarray(window)
+        Parameters
+        ----------
+        variable : Pyomo variable of the period
+        window : window number of each period, each >= 0 (period)
+        over_members : all members have the same value, as a decision taken before the inflow is
+            known; binding in :meth:`wateralloc.horizon.LinearProgram.joint`
+
+        Raises
+        ------
+        ModelError
+            A window number is negative, or the variable repeats in another way already.
+        """
+        window = _window(variable, window)
+        if (window < 0).any():
+            raise ModelError(
+                f"'{variable.name}' is shared over a window that leaves periods out; "
+                "give every period a number >= 0"
+            )
+        for one in _each(variable):
+            self._repeat(one)
+            self.shared[id(one)] = window
+            if over_members:
+                self.common.add(id(one))
+
+    def total(self, constraint: Any, window: Any) -> None:
+        """Let `constraint` hold for the sum over each window; -1 leaves a period out.
+
+        Both sides add up: write the limit as the amount of one period.
+
+        Raises
+        ------
+        ModelError
+            The constraint is a total already.
+        """
+        window = _window(constraint, window)
+        for one in _each(constraint):
+            self._repeat(one)
+            self.totals[id(one)] = window
+
+    def _repeat(self, component: Any) -> None:
+        """Take note that a component repeats in a way of its own."""
+        if component in self._repeating:
+            raise ModelError(
+                f"'{component.name}' has a note already; it can repeat in one way only"
+            )
+        self._repeating.add(component)
+        self.noted[id(component)] = component
+
+
+def _each(component: Any) -> Iterator[Any]:
+    """Members of an indexed component, or the component itself."""
+    return iter(component.values()) if component.is_indexed() else iter((component,))
+
+
+def _window(component: Any, window: Any) -> np.ndarray:
+    number = np.asarray(window)
+    if number.ndim != 1 or number.dtype.kind not in "iu":
+        raise ModelError(
+            f"the window of '{component.name}' is {number.dtype} of shape {number.shape}; "
+            "give one whole number for each period"
+        )
+    return number

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import highspy
 import numpy as np
+import scipy.sparse as sp
 
 from wateralloc.errors import Infeasible, SolveError, Uncertified
 from wateralloc.horizon import MemberProgram
@@ -23,7 +24,7 @@ FEASIBILITY = 1e-7
 """Largest primal violation (scaled by 1 + |limit|) and dual violation (scaled by 1 + largest |cost|)."""
 GAP = 1e-9
 """Largest relative duality gap."""
-FACE = 1e-9
+FACE = 1e-8
 """A dual above this share of the largest cost coefficient puts its column or row on the face."""
 
 OPTIONS: dict[str, object] = {
@@ -114,7 +115,10 @@ class Optimum:
     ----------
     objective : in the goal's own units, in the direction the goal was stated
     x : (column)
-    y : dual of each row: how much the goal gets worse by a unit more of the row's limit (row)
+    y : dual of each row: how much the objective rises by a unit more of the row's limit (row)
+    cost : what was minimised, scaled to a largest coefficient of 1 (column)
+    cost_scale : y and the objective are those of `cost` times this
+    held : later goals must keep it
     """
 
     name: str
@@ -125,7 +129,10 @@ class Optimum:
     certificate: Certificate
     iterations: int
     seconds: float
+    cost: np.ndarray
+    cost_scale: float
     cold_again: bool = False
+    held: bool = False
 
 
 @dataclass
@@ -141,7 +148,6 @@ class Stages:
     lp: MemberProgram
     where: str = ""
     optima: list[Optimum] = field(default_factory=list)
-    _cost: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         lp = self.lp
@@ -189,10 +195,9 @@ class Stages:
                     f"(primal {certificate.primal:.1e}, dual {certificate.dual:.1e}, gap "
                     f"{certificate.gap:.1e}); report it with `wateralloc export --to mps`"
                 )
-        self._cost = scaled
         optimum = Optimum(
-            name, sense, float(cost @ x) + constant, x, y * scale, certificate, iterations,
-            time.perf_counter() - started, cold_again,
+            name, sense, float(cost @ x) + constant, x, y * sign * scale, certificate, iterations,
+            time.perf_counter() - started, scaled, sign * scale, cold_again,
         )
         self.optima.append(optimum)
         return optimum
@@ -227,34 +232,38 @@ class Stages:
 
     # --- between stages ---------------------------------------------------------------------
 
-    def hold(self, free_rows: np.ndarray | None = None) -> int:
+    def hold(self) -> int:
         """Fix the optimal face of the last goal by bounds; return how many limits were fixed.
 
-        Parameters
-        ----------
-        free_rows : rows that are not fixed although their dual is nonzero (the caller replaces
-            them by limits of its own)
+        Every optimum has each column with a nonzero reduced cost, and each row with a nonzero dual, at
+        the limit its sign names (complementary slackness); these limits are all the face is.
         """
         lp, last = self.lp, self.optima[-1]
-        y = last.y / (np.abs(last.y).max(initial=0.0) or 1.0)
-        y = np.where(np.abs(y) > FACE, last.y, 0.0)
-        scale = float(np.abs(self._cost).max(initial=0.0)) or 1.0
-        factor = self._scale_of(last)
-        reduced = self._cost - lp.matrix.T @ (y / factor)
-        columns = np.flatnonzero(
-            (np.abs(reduced) > FACE * scale) & (lp.col_lower < lp.col_upper)
-        )
-        at = np.where(reduced[columns] > 0, lp.col_lower[columns], lp.col_upper[columns])
-        self.bound_columns(columns, at, at)
-        rows = np.flatnonzero((np.abs(y / factor) > FACE * scale) & (lp.row_lower < lp.row_upper))
-        if free_rows is not None:
-            rows = np.setdiff1d(rows, free_rows)
-        at = np.where(y[rows] > 0, lp.row_lower[rows], lp.row_upper[rows])
-        self.bound_rows(rows, at, at)
-        return columns.size + rows.size
+        y = last.y / last.cost_scale
+        n_fixed = 0
+        for price, value, low, high, fix in (
+            (last.cost - lp.matrix.T @ y, last.x, lp.col_lower, lp.col_upper, self.bound_columns),
+            (y, lp.matrix @ last.x, lp.row_lower, lp.row_upper, self.bound_rows),
+        ):
+            limit = np.where(price > 0, low, high)
+            at_limit = np.abs(value - limit) <= FEASIBILITY * (1 + np.abs(limit))
+            face = np.flatnonzero((np.abs(price) > FACE) & (low < high) & at_limit)
+            fix(face, limit[face], limit[face])
+            n_fixed += face.size
+        last.held = True
+        return n_fixed
 
-    def _scale_of(self, optimum: Optimum) -> float:
-        return getattr(self, "_factor", {}).get(id(optimum), 1.0)
+    def drift(self) -> float:
+        """Largest change of a held optimum since, relative to 1 + its size; checked after the last goal."""
+        x = self.optima[-1].x
+        return max(
+            (
+                abs(o.cost @ x - o.cost @ o.x) / (1 + abs(o.cost @ o.x))
+                for o in self.optima
+                if o.held
+            ),
+            default=0.0,
+        )
 
     def bound_columns(self, columns: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
         """Set new bounds of columns."""
@@ -292,8 +301,54 @@ def load(lp: MemberProgram) -> highspy.Highs:
         n_columns, n_rows, lp.indices.size, int(highspy.MatrixFormat.kColwise),
         int(highspy.ObjSense.kMinimize), 0.0,
         np.zeros(n_columns), lp.col_lower, lp.col_upper, lp.row_lower, lp.row_upper,
-        lp.indptr, lp.indices, lp.data, np.empty(0, np.int32),
+        lp.indptr, lp.indices, lp.data, np.zeros(n_columns, np.int32),
     )
     if status == highspy.HighsStatus.kError:
         raise SolveError("E404 HiGHS refuses the model: a number is not finite or a bound is crossed")
     return highs
+
+
+def least_repair(
+    lp: MemberProgram, rows: np.ndarray, columns: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Find the least total amount by which limits must give way for the program to be feasible.
+
+    Parameters
+    ----------
+    rows, columns : rows whose limits, and columns whose bounds, may give way
+
+    Returns
+    -------
+    by_row, by_column : amount [hm3] by which each limit of `rows` and `columns` gives way, positive
+        where it must fall (a minimum that cannot be met), negative where it must rise; None where no
+        amount helps
+    """
+    n_rows, n_columns = lp.row_lower.size, lp.col_lower.size
+    n_soft, n_bent = rows.size, columns.size
+    pick_rows = sp.csc_matrix(
+        (np.ones(n_soft), (rows, np.arange(n_soft))), shape=(n_rows, n_soft)
+    )
+    pick_columns = sp.csc_matrix(
+        (np.ones(n_bent), (np.arange(n_bent), columns)), shape=(n_bent, n_columns)
+    )
+    bend = sp.identity(n_bent, format="csc")
+    matrix = sp.bmat([
+        [lp.matrix, pick_rows, -pick_rows, None, None],
+        [pick_columns, None, None, bend, -bend],
+    ]).tocsc()
+    free_lower, free_upper = lp.col_lower.copy(), lp.col_upper.copy()
+    free_lower[columns], free_upper[columns] = -np.inf, np.inf
+    zeros, unlimited = np.zeros(2 * (n_soft + n_bent)), np.full(2 * (n_soft + n_bent), np.inf)
+    repair = MemberProgram(
+        matrix.indptr, matrix.indices, matrix.data,
+        np.concatenate([free_lower, zeros]), np.concatenate([free_upper, unlimited]),
+        np.concatenate([lp.row_lower, lp.col_lower[columns]]),
+        np.concatenate([lp.row_upper, lp.col_upper[columns]]),
+    )
+    cost = np.concatenate([np.zeros(n_columns), np.ones(zeros.size)])
+    try:
+        given = Stages(repair, "repair: ").optimise("least repair", cost).x[n_columns:]
+    except Infeasible:
+        return None
+    up, down, bent_up, bent_down = np.split(given, np.cumsum([n_soft, n_soft, n_bent]))
+    return up - down, bent_up - bent_down

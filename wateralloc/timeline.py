@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,6 +54,11 @@ class Timeline:
     step : ``month``, ``dekad`` (10-day: from the 1st, 11th, 21st), ``week`` (7 days) or ``day``
     water_year_start : month in which the water year starts
 
+    Raises
+    ------
+    ValueError
+        The step is unknown, there is no period, or `start` is not the first day of a step.
+
     Examples
     --------
     >>> dekads = Timeline("2030-02-01", 3, "dekad")
@@ -64,6 +70,13 @@ class Timeline:
     periods: int
     step: str
     water_year_start: int = 1
+
+    def __post_init__(self) -> None:
+        if self.periods < 1:
+            raise ValueError(f"a timeline has one period or more, not {self.periods}")
+        if not 1 <= self.water_year_start <= 12:
+            raise ValueError(f"a water year starts in month 1 to 12, not {self.water_year_start}")
+        _edges(np.datetime64(self.start, "D"), 1, self.step)  # raises where they do not fit
 
     @cached_property
     def edges(self) -> np.ndarray:
@@ -152,28 +165,75 @@ class Timeline:
         return moved.astype("datetime64[D]") + np.minimum(day, length)
 
 
-def infer_timeline(dates: Iterable[object]) -> Timeline:
-    """Find the step of a run of dates.
+def _next_start(days: np.ndarray, step: str) -> np.ndarray:
+    """First day of the period after each; not-a-date where a day is no first day of the step."""
+    if step in ("day", "week"):
+        return days + (7 if step == "week" else 1)
+    month = days.astype("datetime64[M]")
+    day_of_month = (days - month.astype("datetime64[D]")).astype(int) + 1
+    following = (month + 1).astype("datetime64[D]")
+    if step == "month":
+        return np.where(day_of_month == 1, following, np.datetime64("NaT"))
+    following = np.where(day_of_month == 21, following, days + 10)
+    return np.where(np.isin(day_of_month, (1, 11, 21)), following, np.datetime64("NaT"))
+
+
+def calendar_breaks(days: np.ndarray) -> tuple[str, list[tuple[int, str]]]:
+    """Find the step of a run of first days, and where they leave it.
+
+    A single day is taken as a month where it is the first of one.
+
+    Parameters
+    ----------
+    days : datetime64[D] (time)
+
+    Returns
+    -------
+    step : the calendar step that most of the days follow
+    breaks : row and what is wrong there, e.g. ``comes after 2001-01-11; 2001-01-21 is missing``
+
+    Examples
+    --------
+    >>> dates = ["2001-01-01", "2001-02-01", "2001-04-01", "2001-05-01"]
+    >>> calendar_breaks(np.array(dates, "datetime64[D]"))
+    ('month', [(2, 'follows 2001-02-01 where 2001-03-01 should (month steps)')])
+    """
+    follows = {step: _next_start(days, step) for step in STEPS}
+    n_right = {step: int((after[:-1] == days[1:]).sum()) for step, after in follows.items()}
+    step = max(STEPS, key=n_right.__getitem__)
+    if not n_right[step]:
+        if len(days) == 1 and not np.isnat(follows["month"][0]):
+            return "month", []
+        return step, [(len(days) - 1, "does not show a step")]
+    breaks: list[tuple[int, str]] = []
+    for row in np.flatnonzero(follows[step][:-1] != days[1:]) + 1:
+        before, expected = days[row - 1], follows[step][row - 1]
+        if breaks and breaks[-1][0] == row - 1:
+            # one odd date between two that are right is one fault
+            skipped = _next_start(follows[step][row - 2 : row - 1], step)
+            if skipped == days[row]:
+                continue
+        should = "" if np.isnat(expected) else f" where {expected} should"
+        breaks.append((int(row), f"follows {before}{should} ({step} steps)"))
+    return step, breaks
+
+
+def infer_timeline(dates: Iterable[Any]) -> Timeline:
+    """Find the timeline whose periods start on the given dates.
 
     Raises
     ------
     ValueError
         Where the dates follow none of the calendar steps; the text names the first odd date.
     """
-    days = np.array([np.datetime64(date, "D") for date in dates])
-    best: tuple[int, str] = (0, "")
-    for step in ("month", "dekad", "week", "day"):
-        try:
-            edges = _edges(days[0], len(days), step)[:-1]
-        except ValueError:
-            continue
-        same = edges == days
-        if same.all() and (len(days) > 1 or step == "month"):
-            return Timeline(str(days[0]), len(days), step)
-        run = int(np.argmin(same)) if not same.all() else len(days)
-        best = max(best, (run, f"{edges[min(run, len(days) - 1)]} is expected ({step} steps)"))
-    row = min(best[0], len(days) - 1)
-    raise ValueError(f"{row}:date {days[row]} breaks the calendar; {best[1] or 'no step fits'}")
+    days = np.array(list(dates), dtype="datetime64[D]")
+    if not days.size:
+        raise ValueError("there are no dates")
+    step, breaks = calendar_breaks(days)
+    if breaks:
+        row, text = breaks[0]
+        raise ValueError(f"date {days[row]} {text}")
+    return Timeline(str(days[0]), len(days), step)
 
 
 @dataclass(frozen=True)

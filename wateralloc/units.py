@@ -24,6 +24,7 @@ class Unit:
     suffix : ending of the column name, after an underscore
     dimension : what it measures
     factor : what a value is multiplied with to give the canonical unit of its dimension
+    text : how the unit is written in a text
     """
 
     suffix: str
@@ -49,7 +50,7 @@ UNITS: dict[str, Unit] = {
     **_units("fraction", fraction=(1, "1"), percent=(1e-2, "%")),
     **_units("time", h=(1, "h")),
 }
-"""Accepted suffixes; the first of each dimension is the canonical one. Prices are `<currency>_m3`."""
+"""Accepted suffixes; the first of each dimension is canonical. Prices are ``<currency>_m3``."""
 
 CANONICAL = {unit.dimension: unit.suffix for unit in reversed(UNITS.values())}
 

@@ -570,27 +570,28 @@ def choose_flood_levels(rules: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def build_flood_limits(public: PublicData, curves: pd.DataFrame) -> list[PatternRow]:
-    """Build the storage limits as patterns by dekad.
+    """Build the storage limits as patterns with the dates of the decision.
 
-    The limit of a dekad holds at its end, so a dekad takes the season of its last day.
+    Outside the flood seasons the limit is the storage at normal level.
     """
     rows = []
+    after_season = format_next_day(FLOOD_SEASONS["late"][1])
     for reservoir, levels in choose_flood_levels(public.rules).items():
         normal_hm3 = find_normal_storage(public, curves, reservoir)
-        former = None
-        for month in range(1, 13):
-            last_days = (10, 20, DAYS_OF_MONTH[month - 1])
-            for first_day, last_day in zip(DEKAD_FIRST_DAYS, last_days, strict=True):
-                last = f"{month:02d}-{last_day:02d}"
-                limit_hm3 = normal_hm3
-                for season, (start, end) in FLOOD_SEASONS.items():
-                    if start <= last <= end:
-                        limit_hm3 = convert_level(curves, reservoir, levels[season])
-                if limit_hm3 != former:
-                    start = f"{month:02d}-{first_day:02d}"
-                    rows.append((f"{reservoir}_flood_limit", start, limit_hm3, "hm3"))
-                former = limit_hm3
+        limits_hm3 = {"01-01": normal_hm3}
+        for season, (start, _) in FLOOD_SEASONS.items():
+            limits_hm3[start] = convert_level(curves, reservoir, levels[season])
+        limits_hm3[after_season] = normal_hm3
+        rows.extend(
+            (f"{reservoir}_flood_limit", start, limit_hm3, "hm3")
+            for start, limit_hm3 in limits_hm3.items()
+        )
     return rows
+
+
+def format_next_day(day: str) -> str:
+    """Give the day after a day of the year, both as MM-DD."""
+    return f"{pd.Timestamp(f'2001-{day}') + pd.Timedelta(days=1):%m-%d}"
 
 
 def find_normal_storage(public: PublicData, curves: pd.DataFrame, reservoir: str) -> float:
@@ -761,8 +762,8 @@ def compute_demands(public: PublicData) -> pd.DataFrame:
         )
         for intake in group.itertuples():
             is_split = len(group) > 1
-            place_en = f" ({nodes.loc[intake.node, 'name_en']})" if is_split else ""
-            place_vi = f" ({nodes.loc[intake.node, 'name_vi']})" if is_split else ""
+            place_en = f" – {nodes.loc[intake.node, 'name_en']}" if is_split else ""
+            place_vi = f" – {nodes.loc[intake.node, 'name_vi']}" if is_split else ""
             rows.append(
                 {
                     "name": f"{province}_{sector}" + (f"_{intake.node}" if is_split else ""),

@@ -1,0 +1,1 @@
+"""Benchmarks: a module with ``run(full: bool) -> dict`` is one, and is found by its being here."""

@@ -1,0 +1,253 @@
+"""Write the reference pages of the manual from the declarations in the code.
+
+Run by ``docs/conf.py`` at every build; ``python docs/generate.py`` writes them alone.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+import typing
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import typer
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+import wateralloc
+from wateralloc import basin, catalogue, cli, errors, units
+from wateralloc.tables import Column, Table
+
+SECTION = re.compile(r"^([A-Z]\w+)\n-{3,}\n", re.MULTILINE)
+
+
+def write(folder: Path) -> None:
+    """Write every page into a folder, which is made when it is not there."""
+    pages = {
+        "index": _index(),
+        "tables": _tables(),
+        "units": _units(),
+        "parts": _concepts("parts", "Parts", "The physics of one period; one concept a file."),
+        "rules": _concepts("rules", "Rules", "What a case may ask, under `rules:`."),
+        "goals": _concepts("goals", "Goals", "What a case may optimise, in order, under `goals:`."),
+        "commands": _commands(),
+        "errors": _errors(),
+        "api": _api(),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages.items():
+        path = folder / f"{name}.md"
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def _grid(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    def line(cells: Iterable[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    head = list(head)
+    return "\n".join([line(head), line("---" for _ in head), *map(line, rows)]) + "\n"
+
+
+def _index() -> str:
+    return """# Reference
+
+These pages are written from the code when the manual is built.
+
+```{toctree}
+tables
+units
+parts
+rules
+goals
+commands
+errors
+api
+```
+"""
+
+
+# --- tables and units ---------------------------------------------------------------------------
+
+
+def declared_tables() -> list[Table]:
+    """Return every table of a basin: those of the basin itself, then those of the parts."""
+    own = [thing for thing in vars(basin).values() if isinstance(thing, Table)]
+    return own + [table for part in catalogue.find("parts").values() for table in part.tables]
+
+
+def _tables() -> str:
+    text = "# Tables of a basin\n\n"
+    text += (
+        "A column that holds an amount is written with its unit; below it stands with the usual "
+        "one, and any unit of the same dimension in [](units.md) will do. A column of which every "
+        "cell would be empty may be left out.\n"
+    )
+    for table in declared_tables():
+        text += f"\n(table-{table.name})=\n## {table.name}.csv\n\n{table.meaning}"
+        text += " The file must be there.\n\n" if table.required else "\n\n"
+        text += _grid(
+            ("column", "type", "if empty", "meaning"),
+            ((_label(c), c.type, _default(c), _meaning(c)) for c in table.columns),
+        )
+    return text
+
+
+def _label(column: Column) -> str:
+    name = f"{column.name}_<currency>_m3" if column.dimension == "price" else column.label
+    return f"`{name}`"
+
+
+def _default(column: Column) -> str:
+    if column.required:
+        return "**required**"
+    return "" if column.default in (None, "") else f"{column.default:g}".removesuffix(".0")
+
+
+def _meaning(column: Column) -> str:
+    text = column.meaning
+    if column.choices:
+        text += f": {', '.join(f'`{choice}`' for choice in column.choices)}"
+    if column.refers_to:
+        text += f" (a name of {column.refers_to})"
+    if column.low > float("-inf") or column.high < float("inf"):
+        low = "" if column.low == float("-inf") else f"{column.low:g} or more"
+        high = "" if column.high == float("inf") else f"{column.high:g} or less"
+        text += f"; {', '.join(filter(None, (low, high)))}"
+    if column.varies != "no":
+        text += f"; may vary (a series follows the {column.varies})"
+    return text
+
+
+def _units() -> str:
+    rows = [
+        (f"`_{unit.suffix}`", unit.text, unit.dimension, f"{unit.factor:g}")
+        for unit in units.UNITS.values()
+    ]
+    rows.append(("`_<currency>_m3`", "currency per m³", "price", "1"))
+    return (
+        "# Units\n\nThe ending of a column names its unit. Values are converted once, when read: "
+        "multiplied by the factor to the usual unit of their dimension (that with factor 1).\n\n"
+        + _grid(("ending", "unit", "dimension", "factor"), rows)
+    )
+
+
+# --- parts, rules and goals ---------------------------------------------------------------------
+
+
+def _concepts(package: str, title: str, lead: str) -> str:
+    text = f"# {title}\n\n{lead}\n"
+    for kind, concept in catalogue.find(package).items():
+        text += f"\n## {kind}\n\n{_rst(inspect.getdoc(concept) or '')}\n"
+        tables = getattr(concept, "tables", ())
+        if tables:
+            names = ", ".join(f"[{t.name}.csv](#table-{t.name})" for t in tables)
+            text += f"\nReads {names}.\n"
+        if issubclass(concept, BaseModel) and concept.model_fields:
+            text += "\n" + _grid(("key", "type", "default", "meaning"), _fields(concept))
+    return text
+
+
+def _rst(docstring: str) -> str:
+    """Turn a numpydoc docstring into a block of reStructuredText; an equation keeps its lines."""
+    pieces = SECTION.split(docstring)
+    text = pieces[0]
+    for name, body in zip(pieces[1::2], pieces[2::2], strict=True):
+        if name == "Equation":
+            body = ".. code-block:: text\n\n" + "".join(
+                f"   {line}\n" for line in body.strip().splitlines()
+            )
+        text += f"\n.. rubric:: {name}\n\n{body.strip()}\n\n"
+    return f"````{{eval-rst}}\n{text.strip()}\n````\n"
+
+
+def _fields(model: type[BaseModel]) -> Iterable[tuple[str, str, str, str]]:
+    for name, field in model.model_fields.items():
+        if field.default is PydanticUndefined and field.default_factory is None:
+            default = "**required**"
+        else:
+            default = "" if field.default in (None, "", (), {}) else f"`{field.default}`"
+        yield f"`{field.alias or name}`", _words(field.annotation), default, field.description or ""
+
+
+def _words(annotation: Any) -> str:
+    """Name a type in words a user of case files knows."""
+    origin, inside = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_words(one) for one in inside if one is not type(None))
+    if origin is typing.Annotated:
+        return _words(inside[0])
+    if origin is typing.Literal:
+        return ", ".join(f"`{one}`" for one in inside)
+    if origin in (tuple, list):
+        return f"list of {_words(inside[0])}s"
+    plain = {str: "name", float: "number", int: "integer", bool: "yes or no", Path: "path"}
+    if annotation in plain:
+        return plain[annotation]
+    if origin is dict or annotation is dict:
+        return "mapping"
+    return "value by date" if annotation.__name__ == "Seasonal" else annotation.__name__.lower()
+
+
+# --- commands, errors, public names -------------------------------------------------------------
+
+
+def _commands() -> str:
+    (app,) = {id(v): v for v in vars(cli).values() if isinstance(v, typer.Typer)}.values()
+    group = typer.main.get_command(app)
+    text = "# Commands\n\n" + _grid(
+        ("exit code", "meaning"),
+        (("0", "done"), ("2", "bad input"), ("3", "infeasible"), ("4", "solver failure")),
+    )
+    for name, command in group.commands.items():
+        words = " ".join(
+            p.name.upper() + ("..." if p.nargs == -1 else "")
+            for p in command.params
+            if p.param_type_name == "argument"
+        )
+        text += f"\n## wateralloc {name}\n\n```text\nwateralloc {name} {words} [OPTIONS]\n```\n\n"
+        text += f"{inspect.cleandoc(command.help or '')}\n\n"
+        rows = [
+            (
+                f"`{', '.join(o if o[0] == '-' else o.upper() for o in p.opts)}`",
+                getattr(p, "help", None) or "",
+            )
+            for p in command.params
+            if p.name != "help"
+        ]
+        text += _grid(("argument or option", "meaning"), rows) if rows else ""
+    return text
+
+
+def _errors() -> str:
+    groups = {"E1": "Files", "E2": "Tables and basins", "E3": "Cases", "E4": "Solving"}
+    text = "# Error codes\n\n"
+    text += (
+        "A fault reads `file:line:column: code text`. All faults of an input are reported at once. "
+        "A code keeps its meaning for ever.\n"
+    )
+    for start, title in groups.items():
+        rows = [(f"`{c}`", meaning) for c, meaning in errors.CODES.items() if c.startswith(start)]
+        text += f"\n## {title}\n\n" + _grid(("code", "meaning"), rows)
+    return text
+
+
+def _api() -> str:
+    text = "# Public names\n\nThese names of `wateralloc` keep their meaning between releases.\n"
+    for name in wateralloc.__all__:
+        if name.startswith("__"):
+            continue
+        thing = getattr(wateralloc, name)
+        if inspect.isclass(thing):
+            directive, members = "autoclass", "\n   :members:"
+        else:
+            directive, members = "autofunction" if callable(thing) else "autodata", ""
+        text += f"\n```{{eval-rst}}\n.. {directive}:: wateralloc.{name}{members}\n```\n"
+    return text
+
+
+if __name__ == "__main__":
+    write(Path(__file__).parent / "reference")

@@ -1,0 +1,1 @@
+"""Broken inputs, and the faults they must raise, word for word."""

@@ -1,0 +1,459 @@
+"""Broken basin folders: each function breaks the tiny basin in one way, or in many.
+
+All faults it must raise stand, word for word, in ``expected/<name of the function>.txt``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from tests.basins import month_starts, tiny_basin, tiny_parts, write_rows
+from wateralloc.basin import read_basin
+from wateralloc.errors import InputError
+
+EXPECTED = Path(__file__).parent / "expected"
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace a text that stands once in a file."""
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"'{old}' stands {text.count(old)} times in {path.name}"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def append(path: Path, text: str) -> None:
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+# --- files ----------------------------------------------------------------------------------
+
+
+def basin_missing(folder: Path) -> None:
+    folder.rename(folder.with_name("basins"))
+
+
+def basin_is_file(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.write_text("no folder")
+
+
+def files_missing(folder: Path) -> None:
+    (folder / "basin.yaml").unlink()
+    (folder / "nodes.csv").unlink()
+
+
+def files_empty(folder: Path) -> None:
+    (folder / "basin.yaml").write_text("# nothing yet\n")
+    (folder / "nodes.csv").write_text("\n \n")
+    (folder / "series" / "inflow_m3s.csv").write_text("")
+
+
+def files_without_rows(folder: Path) -> None:
+    (folder / "nodes.csv").write_text("name,kind\n")
+    for name in ("links", "reservoirs", "demands", "environmental_flows"):
+        (folder / f"{name}.csv").unlink()
+    (folder / "series" / "inflow_m3s.csv").write_text("date,spring\n")
+
+
+def directories_for_files(folder: Path) -> None:
+    for name in ("basin.yaml", "demands.csv", "series/inflow_m3s.csv", "series/inflow_l_s.nc"):
+        path = folder / name
+        path.unlink(missing_ok=True)
+        path.mkdir()
+
+
+def series_is_file(folder: Path) -> None:
+    shutil.rmtree(folder / "series")
+    (folder / "series").write_text("no folder")
+
+
+def not_utf8(folder: Path) -> None:
+    text = (folder / "nodes.csv").read_text(encoding="utf-8")
+    (folder / "nodes.csv").write_bytes(text.replace("Suối", "Suèi").encode("cp1252"))
+    text = (folder / "links.csv").read_text(encoding="utf-8")
+    (folder / "links.csv").write_bytes(text.encode("utf-16"))
+    (folder / "demands.csv").write_bytes(b"name,node\nt\0o\0w\0n\0,town\n")
+    (folder / "basin.yaml").write_bytes(b"schema: 1\nname: L\xbdu v\xf9c\n")
+
+
+def not_csv(folder: Path) -> None:
+    edit(folder / "nodes.csv", "Suối", '"Suối')
+    edit(folder / "links.csv", "lower", '"lo"wer')
+    path = folder / "curves.csv"
+    path.write_text(path.read_text().replace(",", ";"))
+    path = folder / "patterns.csv"
+    path.write_text(path.read_text().replace(",", "\t"))
+
+
+def unknown_files(folder: Path) -> None:
+    (folder / "demand.csv").write_text("name\n")
+    (folder / "notes.txt").write_text("notes")
+    (folder / "serie").mkdir()
+    (folder / "old").mkdir()
+    (folder / "series" / "inflows_m3s.csv").write_text("date,spring\n2001-01-01,1\n")
+    (folder / "series" / "rainfall_mm.csv").write_text("date,spring\n2001-01-01,1\n")
+    (folder / "series" / "capacity.csv").write_text("date,outlet\n2001-01-01,1\n")
+    (folder / "series" / "minimum_km2.csv").write_text("date,upper\n2001-01-01,1\n")
+    (folder / "series" / "flood_limit_hm3.xlsx").write_bytes(b"PK")
+
+
+# --- basin.yaml -----------------------------------------------------------------------------
+
+YAML = """\
+schema: 1
+name: {en: Test basin, vi: Lưu vực thử}
+currency: VND
+water_year_start: 6
+regions: {north: {}, south: {en: South}}
+provinces:
+  upland: {region: north}
+  lowland: {region: south}
+sectors: [domestic, irrigation]
+meta_note: free
+"""
+
+
+def yaml_keys(folder: Path) -> None:
+    text = YAML.replace("schema: 1\n", "").replace("water_year_start", "water_year_strat")
+    text = text.replace("{en: South}", "{eng: South}")
+    text = text.replace("{region: north}", "{regions: north}")
+    (folder / "basin.yaml").write_text(text + "base_year_h: 2020\nforesight: perfect\n")
+
+
+def yaml_values(folder: Path) -> None:
+    text = YAML.replace("schema: 1", "schema: 2").replace("VND", "dong")
+    text = text.replace("start: 6", "start: 13").replace("{en: South}", "[South]")
+    text += "base_year: '2020'\n"
+    (folder / "basin.yaml").write_text(text)
+
+
+def yaml_names(folder: Path) -> None:
+    text = YAML.replace("lowland: {region: south}", "lowland: {region: suoth}")
+    text = text.replace("irrigation]", "irrigation, fish ponds, 2nd_use]")
+    (folder / "basin.yaml").write_text(text)
+
+
+def yaml_duplicates(folder: Path) -> None:
+    text = YAML.replace("  lowland: ", "  upland: {}\n  lowland: ")
+    (folder / "basin.yaml").write_text(text + "currency: USD\nmeta_x: .nan\n")
+
+
+def yaml_syntax(folder: Path) -> None:
+    (folder / "basin.yaml").write_text(YAML.replace("regions: {north: {},", "regions: {north: {]"))
+
+
+def yaml_list(folder: Path) -> None:
+    (folder / "basin.yaml").write_text("- schema: 1\n- name: x\n")
+
+
+def yaml_undeclared(folder: Path) -> None:
+    """Regions, provinces and sectors that the tables name but basin.yaml does not declare."""
+    (folder / "basin.yaml").write_text(
+        "schema: 1\nname: Test\ncurrency: VND\nregions: [north, souht]\nsectors: [domestic]\n"
+    )
+
+
+# --- columns --------------------------------------------------------------------------------
+
+
+def columns_misspelt(folder: Path) -> None:
+    edit(folder / "demands.csv", "annual_hm3", "anual_hm3")
+    edit(folder / "nodes.csv", "name,kind", "nmae,kind")
+    edit(folder / "links.csv", "kind", "category")
+    edit(folder / "reservoirs.csv", "dead_hm3", "Dead_hm3")
+
+
+def columns_without_unit(folder: Path) -> None:
+    edit(folder / "demands.csv", "annual_hm3", "annual")
+    edit(folder / "links.csv", "capacity_m3s", "capacity_cumecs")
+    edit(folder / "reservoirs.csv", "evaporation_mm_day", "evaporation")
+    edit(folder / "demands.csv", "value_vnd_m3", "value")
+
+
+def columns_with_wrong_unit(folder: Path) -> None:
+    edit(folder / "demands.csv", "annual_hm3", "annual_m3s")
+    edit(folder / "demands.csv", "priority", "priority_m")
+    edit(folder / "demands.csv", "value_vnd_m3", "value_usd_m3")
+    edit(folder / "reservoirs.csv", "evaporation_mm_day", "evaporation_mm")
+
+
+def columns_in_a_currency_nobody_declared(folder: Path) -> None:
+    edit(folder / "basin.yaml", '  "currency": "VND",\n', "")
+
+
+def columns_twice(folder: Path) -> None:
+    parts = tiny_parts()
+    write_rows(
+        folder / "links.csv", [{**row, "capacity_l_s": 1, "meta_a": 1} for row in parts["links"]]
+    )
+    edit(folder / "links.csv", "capacity_l_s,meta_a", "capacity_l_s,to")
+    edit(folder / "nodes.csv", "name_vi,name_en", "meta_b,meta_b")
+    edit(folder / "demands.csv", "pattern,value_vnd_m3", ",")
+
+
+# --- cells ----------------------------------------------------------------------------------
+
+
+def numbers_wrong(folder: Path) -> None:
+    words = ["NaN", "inf", "1,234.5", "12,5", "1 234", "1_000", "many", "1e999", "−3", "١٢", "0x10"]
+    rows = [
+        {"name": f"town_{k}", "node": "town", "sector": "domestic", "annual_hm3": word}
+        for k, word in enumerate(words)
+    ]
+    write_rows(folder / "demands.csv", rows)
+
+
+def numbers_outside_their_range(folder: Path) -> None:
+    edit(folder / "demands.csv", "36.5", "-3.2")
+    edit(folder / "demands.csv", "consumption_fraction", "consumption_percent")
+    edit(folder / "demands.csv", ",0.3,", ",130,")
+    edit(folder / "demands.csv", ",irrigation,south,lowland,2", ",irrigation,south,lowland,0")
+    edit(folder / "nodes.csv", "105.1", "205.1")
+    edit(folder / "reservoirs.csv", "pattern:flood_limit", "-1")
+
+
+def cells_wrong(folder: Path) -> None:
+    edit(folder / "links.csv", "turbine", "turbin")
+    edit(folder / "demands.csv", ",domestic,south,lowland,1,", ",domestic,south,lowland,1.5,")
+    edit(folder / "reservoirs.csv", ",10,", ",,")
+    edit(folder / "nodes.csv", "town,junction", "town,")
+
+
+def quoted_cells(folder: Path) -> None:
+    """Positions are right after cells with commas, quotes and line ends in them."""
+    edit(folder / "nodes.csv", "Suối", '"Suối, ""nhỏ""\nở trên"')
+    edit(folder / "nodes.csv", "Spring", "Spring,extra")
+    edit(folder / "nodes.csv", "town,junction", "town,junktion")
+
+
+def rows_ragged(folder: Path) -> None:
+    edit(folder / "links.csv", "spring,lake,reach,,,", "spring,lake,reach")
+    edit(folder / "curves.csv", "lake,0,1,hm3,km2", "lake,0,1,2,hm3,km2")
+    edit(folder / "series" / "inflow_m3s.csv", "2001-03-01,10", "2001-03-01,10,10")
+    edit(folder / "series" / "inflow_m3s.csv", "2001-05-01,10", "2001-05-01")
+
+
+def names_twice(folder: Path) -> None:
+    append(folder / "nodes.csv", "town,sink,,,,,,,\n")
+    append(folder / "demands.csv", "town_domestic,town,domestic,,,1,-5,,,,\n")
+
+
+def names_invalid(folder: Path) -> None:
+    append(folder / "nodes.csv", "far town,sink,,,,,,,\n2nd,sink,,,,,,,\nHà_Nội,sink,,,,,,,\n")
+    append(folder / "nodes.csv", ",sink,,,,,,,\n")
+    append(folder / "links.csv", "a-b,town,far town,reach,,,\nb,town,2nd,reach,,,\n")
+    append(folder / "links.csv", "c,town,Hà_Nội,reach,,,\n")
+    append(folder / "curves.csv", "a b,1,1,hm3,m\na b,2,2,hm3,m\n")
+    append(folder / "patterns.csv", "a.b,01-01,1,1\n")
+
+
+def names_unknown(folder: Path) -> None:
+    edit(folder / "links.csv", "lower,town,sea", "lower,town,see")
+    edit(folder / "demands.csv", "town_irrigation,town,", "town_irrigation,twon,")
+    edit(folder / "demands.csv", ",0.3,sea,", ",0.3,ocean,")
+    edit(folder / "reservoirs.csv", "evaporation,lake", "evaporation,lakes")
+    edit(folder / "demands.csv", ",irrigation,770", ",iriggation,770")
+    edit(folder / "reservoirs.csv", "pattern:flood_limit", "pattern:flod_limit")
+    edit(folder / "series" / "inflow_m3s.csv", "date,spring", "date,sprnig")
+
+
+# --- curves and patterns --------------------------------------------------------------------
+
+
+def curves_wrong(folder: Path) -> None:
+    rows = [
+        ("lake", 0, 20, "hm3", "m"), ("lake", 50, 20, "hm3", "m"), ("lake", 40, 30, "hm3", "m"),
+        ("lake", 0, 5, "hm3", "km2"), ("lake", 100, 4, "hm3", "km2"),
+        ("flat", 0, 1, "hm3", "km2"), ("flat", 1, 1, "hm3", "km2"),
+        ("short", 0, 1, "hm3", "m"),
+        ("odd", 0, 1, "acre_feet", "feet"), ("odd", 1, 2, "m", "hm3"),
+    ]
+    columns = ("curve", "x", "y", "x_unit", "y_unit")
+    write_rows(folder / "curves.csv", [dict(zip(columns, row, strict=True)) for row in rows])
+
+
+def patterns_wrong(folder: Path) -> None:
+    rows = [
+        ("flood_limit", "06-15", 80, "hm3"), ("flood_limit", "06-15", 90, "hm3"),
+        ("flood_limit", "02-01", 90, "hm3"),
+        ("evaporation", "02-29", 3, "mm_day"), ("evaporation", "04-31", 3, "mm_day"),
+        ("evaporation", "1-May", 3, "mm_day"), ("evaporation", "06-01", 3, "m"),
+        ("irrigation", "01-01", 1, "m3/s"), ("irrigation", "02-01", "x", ""),
+    ]
+    columns = ("pattern", "start", "value", "unit")
+    write_rows(folder / "patterns.csv", [dict(zip(columns, row, strict=True)) for row in rows])
+
+
+def patterns_misused(folder: Path) -> None:
+    """Patterns whose unit or values do not fit the column that names them."""
+    append(folder / "patterns.csv", "rises,01-01,1,hm3\nrises,08-01,-1,hm3\n")
+    edit(folder / "reservoirs.csv", "pattern:flood_limit", "pattern:rises")
+    edit(folder / "reservoirs.csv", "pattern:evaporation", "pattern:irrigation")
+    edit(folder / "demands.csv", ",irrigation,770", ",flood_limit,770")
+    edit(folder / "demands.csv", "36.5", "pattern:irrigation")
+
+
+# --- series ---------------------------------------------------------------------------------
+
+
+def series_gaps(folder: Path) -> None:
+    path = folder / "series" / "inflow_m3s.csv"
+    edit(path, "2001-03-01,10\n", "")
+    edit(path, "2001-06-01,10\n", "2001-06-02,10\n")
+    edit(path, "2001-09-01,10\n", "2001-09-01,10\n2001-09-01,10\n")
+
+
+def series_dates(folder: Path) -> None:
+    path = folder / "series" / "inflow_m3s.csv"
+    edit(path, "2001-03-01", "01/03/2001")
+    edit(path, "2001-06-01", "2001-06-31")
+    edit(path, "2001-09-01", "")
+
+
+def series_irregular(folder: Path) -> None:
+    write_rows(
+        folder / "series" / "inflow_m3s.csv",
+        [{"date": f"2001-01-{day:02d}", "spring": 1} for day in (1, 3, 9, 30)],
+    )
+
+
+def series_header(folder: Path) -> None:
+    path = folder / "series" / "inflow_m3s.csv"
+    path.write_text(path.read_text().replace("date", "day"))
+    (folder / "series" / "capacity_m3s.csv").write_text(
+        "date,outlet,outlet,,otlet\n2001-01-01,1,1,1,1\n"
+    )
+
+
+def series_values(folder: Path) -> None:
+    path = folder / "series" / "inflow_m3s.csv"
+    edit(path, "2001-02-01,10", "2001-02-01,nan")
+    edit(path, "2001-03-01,10", '2001-03-01,"1,000"')
+    edit(path, "2001-04-01,10", "2001-04-01,")
+    edit(path, "2001-05-01,10", "2001-05-01,1_0")
+    edit(path, "2001-06-01,10", "2001-06-01,dry")
+
+
+def series_negative(folder: Path) -> None:
+    path = folder / "series" / "inflow_m3s.csv"
+    edit(path, "2001-05-01,10", "2001-05-01,-1")
+    edit(path, "2001-08-01,10", "2001-08-01,-2")
+
+
+def series_twice(folder: Path) -> None:
+    dates = month_starts("2001-01", 2)
+    write_rows(
+        folder / "series" / "inflow_l_s.csv", [{"date": date, "spring": 1} for date in dates]
+    )
+    write_rows(
+        folder / "series" / "minimum_m3s.csv", [{"date": date, "town_minimum": 1} for date in dates]
+    )
+    append(folder / "links.csv", "both,town,sea,reach,,,\n")
+    append(folder / "environmental_flows.csv", "both,town,\nnone,town,\n")
+    write_rows(folder / "series" / "capacity_m3s.csv", [{"date": d, "outlet": 1} for d in dates])
+
+
+def series_ambiguous(folder: Path) -> None:
+    append(folder / "links.csv", "both,town,sea,reach,,,\n")
+    append(folder / "environmental_flows.csv", "both,town,\n")
+    (folder / "series" / "minimum_m3s.csv").write_text("date,both\n2001-01-01,1\n")
+
+
+def series_netcdf(folder: Path) -> None:
+    (folder / "series" / "inflow_m3s.csv").unlink()
+    time = np.array(month_starts("2001-01", 3), dtype="datetime64[ns]")
+    values = np.array([[1.0, 1.0], [np.nan, 1.0], [1.0, -1.0]])
+    coords = {"time": time, "name": ["spring", "twon"]}
+    xr.Dataset(
+        {"inflow": (("time", "name"), values, {"units": "hm3"})}, coords
+    ).to_netcdf(folder / "series" / "inflow_m3s.nc")
+    xr.Dataset(
+        {"capacity": (("time", "link"), values)}, {"time": time}
+    ).to_netcdf(folder / "series" / "capacity_m3s.nc")
+    (folder / "series" / "demand_m3s.nc").write_bytes(b"no NetCDF")
+    (folder / "series" / "evaporation_mm_day.nc").write_bytes(b"")
+
+
+def series_parquet(folder: Path) -> None:
+    (folder / "series" / "capacity_m3s.parquet").write_bytes(b"PAR1")
+
+
+# --- topology -------------------------------------------------------------------------------
+
+
+def nodes_alone(folder: Path) -> None:
+    append(folder / "nodes.csv", "hill,junction,,,,,,,\npond,sink,,,,,,,\n")
+
+
+def water_cannot_leave(folder: Path) -> None:
+    append(folder / "nodes.csv", "marsh,junction,,,,,,,\nditch,junction,,,,,,,\n")
+    append(folder / "links.csv", "to_ditch,town,ditch,canal,,,\nto_marsh,ditch,marsh,canal,,,\n")
+
+
+def no_sink(folder: Path) -> None:
+    edit(folder / "nodes.csv", "sea,sink", "sea,junction")
+
+
+def links_wrong(folder: Path) -> None:
+    append(folder / "links.csv", "loop,town,town,canal,,,\nback,sea,town,pump,,,\n")
+
+
+def links_in_a_circle(folder: Path) -> None:
+    """The turbine loses 1 %, so only the circle around the town is for nothing."""
+    append(folder / "nodes.csv", "canal,junction,,,,,,,\n")
+    append(folder / "links.csv", "out,town,canal,canal,,,\nback,canal,town,canal,,,\n")
+    append(folder / "links.csv", "up,town,lake,pump,,,\n")
+
+
+def everything_at_once(folder: Path) -> None:
+    """Faults of every kind of file in one raise, sorted by file and line."""
+    (folder / "basin.yaml").write_text(YAML.replace("currency", "curency"))
+    edit(folder / "nodes.csv", "town,junction", "town,junktion")
+    append(folder / "nodes.csv", "hill,junction,,,,,,,\n")
+    edit(folder / "links.csv", "capacity_m3s", "capacity")
+    edit(folder / "reservoirs.csv", ",10,100,", ",200,100,")
+    edit(folder / "demands.csv", "36.5", "-3.2")
+    edit(folder / "demands.csv", ",irrigation,770", ",iriggation,770")
+    edit(folder / "curves.csv", "lake,100,40", "lake,100,10")
+    edit(folder / "patterns.csv", "06-15", "02-29")
+    edit(folder / "series" / "inflow_m3s.csv", "2001-03-01,10", "2001-03-01,NaN")
+    (folder / "extra.csv").write_text("x\n")
+
+
+CASES = {
+    name: function
+    for name, function in list(globals().items())
+    if getattr(function, "__annotations__", None) == {"folder": "Path", "return": "None"}
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_all_faults_are_raised_at_once(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = EXPECTED / f"{name}.txt"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)  # as where it is not installed
+    tiny_basin(Path("basin"))
+    CASES[name](Path("basin"))
+    with pytest.raises(InputError) as caught:
+        read_basin(Path("basin"))
+    assert caught.value.exit_code == 2
+    text = str(caught.value)
+    assert str(tmp_path) not in text
+    if os.environ.get("UPDATE_GOLDEN"):
+        expected.write_text(text + "\n", encoding="utf-8")
+    assert expected.is_file(), f"no {expected.name}; write it with UPDATE_GOLDEN=1 and look at it"
+    assert text + "\n" == expected.read_text(encoding="utf-8")
+
+
+def test_every_expected_text_has_its_case() -> None:
+    assert {path.stem for path in EXPECTED.glob("*.txt")} == set(CASES)

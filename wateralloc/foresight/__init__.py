@@ -1,0 +1,1 @@
+"""Ways of looking ahead: how the period is stacked and solved."""

@@ -1,0 +1,56 @@
+"""The main job: from a case to its results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from wateralloc.case import Case, read_case
+from wateralloc.foresight.perfect import Progress, solve_perfect
+from wateralloc.results import Results, collect
+
+
+def run(
+    case: Case | str | Path,
+    *,
+    changes: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Results:
+    """Read a case, solve it for every member and collect its results; nothing is written.
+
+    Parameters
+    ----------
+    case : a case that was read, the path of a case file, or the name of one
+    changes : settings in place of those in the file, by dotted key: ``{"demand.year": "2040"}``;
+        only for a case that is read here
+    progress : called after each member with the number done and the number in all
+
+    Returns
+    -------
+    Results
+        Keep them with ``results.write(folder)``.
+
+    Raises
+    ------
+    InputError
+        With every fault of the case and its basin.
+    Infeasible
+        No allocation of a member meets all hard limits; the text names those that contradict.
+    SolveError
+
+    Examples
+    --------
+    >>> import wateralloc
+    >>> results = wateralloc.run("pilot_dry_year", changes={"timeline.step": "month"})
+    ... # doctest: +SKIP
+    """
+    started = time.perf_counter()
+    if isinstance(case, Case):
+        if changes:
+            raise ValueError("changes are for a case that is read here; give its path or name")
+    else:
+        case = read_case(case, changes or {})
+    read = time.perf_counter() - started
+    solution = solve_perfect(case, progress)
+    return collect(solution, {"read": read, **solution.seconds})

@@ -1,0 +1,126 @@
+"""The formulation of one period in Pyomo: one physical concept per file.
+
+Names in the period model: sets ``m.node, m.link, m.reservoir, m.demand``; variables are volumes
+[hm3] of the period.  Data are mutable ``Param(within=Any)`` that hold arrays (member, period).
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pandas as pd
+import pyomo.environ as pyo
+
+from wateralloc.catalogue import find
+from wateralloc.errors import Findings
+from wateralloc.tables import Table
+
+if TYPE_CHECKING:
+    from wateralloc.basin import Basin
+    from wateralloc.case import Case
+
+
+DATA: dict[str, Any] = {"mutable": True, "within": pyo.Any}
+"""How a Param of the period is declared: its values are arrays (member, period)."""
+HM3 = pyo.units.hm**3
+KM2 = pyo.units.km**2
+METRE = pyo.units.m
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A named quantity of the period, by item: what results report and goals may optimise.
+
+    Attributes
+    ----------
+    name : as in the results, e.g. ``withdrawal``
+    dim : what its items are: ``node``, ``link``, ``reservoir``, ``demand``
+    values : item -> linear expression of the period, or data (an array (member, period))
+    units : CF units, e.g. ``hm3``
+    long_name : what it is, in words
+    cell_methods : ``time: sum``, ``time: mean`` or ``time: point`` (at the end of the period)
+    """
+
+    name: str
+    dim: str
+    values: dict[str, Any]
+    units: str
+    long_name: str
+    cell_methods: str = "time: sum"
+
+
+class Part(ABC):
+    """One physical concept of the period.
+
+    Attributes
+    ----------
+    kind : its name
+    tables : tables it reads
+    balance : the amounts it puts in the node balance, each with its sign (+1 into the node)
+    reports : the quantities it yields, each with its dimension
+    """
+
+    kind: ClassVar[str | None] = None
+    tables: ClassVar[tuple[Table, ...]] = ()
+    balance: ClassVar[dict[str, int]] = {}
+    reports: ClassVar[dict[str, str]] = {}
+
+    def check(self, basin: Basin, findings: Findings) -> None:
+        """Add the faults that only several columns together show."""
+
+    def declare(self, m: pyo.ConcreteModel, case: Case) -> None:
+        """Add the variables and data of the period."""
+
+    def water(self, m: pyo.ConcreteModel, node: str) -> dict[str, Any]:
+        """Amounts [hm3] this part gives a node or takes from it, by the names in `balance`.
+
+        Each is >= 0 (a linear expression); `balance` alone carries the sign.
+        """
+        return {}
+
+    def constrain(self, m: pyo.ConcreteModel, case: Case) -> None:
+        """Add the rows of the period."""
+
+    def quantities(self, m: pyo.ConcreteModel, case: Case) -> Iterable[Quantity]:
+        """Yield what the part adds to the results."""
+        return ()
+
+
+def by_node(node_of: pd.Series) -> dict[str, list[str]]:
+    """Group the names of a column of nodes: node -> names, in table order."""
+    groups: dict[str, list[str]] = {}
+    for name, node in node_of.items():
+        groups.setdefault(node, []).append(name)
+    return groups
+
+
+def parts() -> list[Part]:
+    """One of every part that is found."""
+    return [part() for part in find("parts").values()]
+
+
+def quantities(m: pyo.ConcreteModel, case: Case) -> list[Quantity]:
+    """Every quantity of the period; what several parts yield under one name is one quantity."""
+    merged: dict[str, Quantity] = {}
+    for part in parts():
+        for quantity in part.quantities(m, case):
+            known = merged.setdefault(quantity.name, quantity)
+            if known is not quantity:
+                merged[quantity.name] = replace(known, values={**known.values, **quantity.values})
+    return list(merged.values())
+
+
+def quantity_dims() -> dict[str, str]:
+    """Dimension of every quantity that some part reports."""
+    return {name: dim for part in parts() for name, dim in part.reports.items()}
+
+
+def items_of(basin: Basin, dim: str) -> list[str]:
+    """Names along a dimension; links have the sinks, which are links out of the basin, at their end."""
+    nodes = basin.tables["nodes"]
+    if dim == "link":
+        return [*basin.tables["links"].index, *nodes.index[nodes["kind"] == "sink"]]
+    return list(basin.tables[f"{dim}s"].index)
