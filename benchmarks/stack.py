@@ -31,15 +31,8 @@ from benchmarks.tree_basin import (
     plain_model,
 )
 from wateralloc.horizon import Horizon, MemberProgram
+from wateralloc.solve import OPTIONS
 
-OPTIONS: dict[str, Any] = {
-    "output_flag": False,
-    "solver": "simplex",
-    "threads": 1,
-    "parallel": "off",
-    "simplex_scale_strategy": 4,
-}
-"""HiGHS options of every run."""
 DEFAULT_SCALING = 2
 """HiGHS's own choice of ``simplex_scale_strategy``."""
 SAME_OPTIMUM = 1e-9
@@ -75,17 +68,11 @@ FULL = (
 # --- the three ways -------------------------------------------------------------------------
 
 
-def new_solver(**options: Any) -> highspy.Highs:
-    """Start HiGHS with the options of the benchmark."""
+def hand_over(lp: MemberProgram, cost: np.ndarray, **options: Any) -> highspy.Highs:
+    """Give arrays to HiGHS."""
     highs = highspy.Highs()
     for option, value in {**OPTIONS, **options}.items():
         highs.setOptionValue(option, value)
-    return highs
-
-
-def hand_over(lp: MemberProgram, cost: np.ndarray, **options: Any) -> highspy.Highs:
-    """Give arrays to HiGHS."""
-    highs = new_solver(**options)
     n_columns, n_rows = lp.col_lower.size, lp.row_lower.size
     status = highs.passModel(
         n_columns, n_rows, lp.indices.size, int(highspy.MatrixFormat.kColwise),

@@ -117,6 +117,7 @@ def period_model(basin: Basin) -> pyo.ConcreteModel:
     m.with_quota = pyo.Set(initialize=basin.with_quota)
     m.lagged = pyo.Set(initialize=basin.lagged)
     data: dict[str, Any] = {"mutable": True, "within": pyo.Any}
+    reservoirs, users, lagged = set(basin.reservoirs), set(basin.users), set(basin.lagged)
     inflow, demand = basin.inflow, dict(zip(basin.users, basin.demand, strict=True))
     worth = dict(zip(basin.users, basin.worth.tolist(), strict=True))
     m.inflow = pyo.Param(m.node, **data, initialize={n: inflow[n][None] for n in m.node})
@@ -131,14 +132,14 @@ def period_model(basin: Basin) -> pyo.ConcreteModel:
 
     @m.Constraint(m.node)
     def balance(m: pyo.ConcreteModel, n: int) -> Any:
-        from_above = sum(m.arriving[u] if u in m.lagged else m.flow[u] for u in basin.upstream[n])
-        stored = m.storage_end[n] - m.storage_start[n] if n in m.reservoir else 0
-        taken = m.supply[n] if n in m.user else 0
-        return from_above + m.inflow[n] == m.flow[n] + stored + taken
+        from_above = sum(m.arriving[u] if u in lagged else m.flow[u] for u in basin.upstream[n])
+        stored = m.storage_end[n] - m.storage_start[n] if n in reservoirs else 0
+        taken = m.supply[n] if n in users else 0
+        return m.flow[n] + stored + taken - from_above == m.inflow[n]
 
     @m.Constraint(m.user)
     def fair(m: pyo.ConcreteModel, u: int) -> Any:
-        return m.supply[u] >= m.level * m.demand[u]
+        return m.supply[u] - m.level * m.demand[u] >= 0
 
     @m.Constraint(m.with_quota)
     def quota(m: pyo.ConcreteModel, u: int) -> Any:
@@ -191,11 +192,11 @@ def plain_model(basin: Basin) -> pyo.ConcreteModel:
         if n in reservoirs:
             stored = m.storage[n, t] - (m.storage[n, t - 1] if t else INITIAL_STORAGE)
         taken = m.supply[n, t] if n in users else 0
-        return from_above + inflow[n][t] == m.flow[n, t] + stored + taken
+        return m.flow[n, t] + stored + taken - from_above == inflow[n][t]
 
     @m.Constraint(m.user, m.period)
     def fair(m: pyo.ConcreteModel, u: int, t: int) -> Any:
-        return m.supply[u, t] >= m.level[year[t]] * demand[u][t]
+        return m.supply[u, t] - m.level[year[t]] * demand[u][t] >= 0
 
     @m.Constraint(m.with_quota, m.year)
     def quota(m: pyo.ConcreteModel, u: int, y: int) -> Any:
@@ -254,11 +255,11 @@ def arrays_by_hand(basin: Basin) -> ByHand:
     in_users = np.searchsorted(users, with_quota)
     dry_supply = supply[in_users][:, dry]
     entries = (
-        (balance[basin.parent[1:]], arriving[1:], 1.0),
-        (balance, flow, -1.0),
-        (balance[reservoirs], storage, -1.0),
-        (balance[reservoirs], storage_start, 1.0),
-        (balance[users], supply, -1.0),
+        (balance[basin.parent[1:]], arriving[1:], -1.0),
+        (balance, flow, 1.0),
+        (balance[reservoirs], storage, 1.0),
+        (balance[reservoirs], storage_start, -1.0),
+        (balance[users], supply, 1.0),
         (fair, supply, 1.0),
         (fair, np.broadcast_to(level[basin.year], fair.shape), -basin.demand),
         (quota[:, basin.dry_season[dry]], dry_supply, 1.0),
@@ -278,7 +279,7 @@ def arrays_by_hand(basin: Basin) -> ByHand:
     for before, value in ((storage_before, INITIAL_STORAGE), (flow_before, INITIAL_FLOW)):
         col_lower[before] = col_upper[before] = value
     row_lower, row_upper = np.zeros(n_rows), np.full(n_rows, np.inf)
-    row_lower[balance] = row_upper[balance] = -basin.inflow
+    row_lower[balance] = row_upper[balance] = basin.inflow
     row_lower[quota] = -np.inf
     first = np.flatnonzero(np.diff(basin.dry_season[dry], prepend=-1))
     row_upper[quota] = np.add.reduceat(QUOTA * basin.demand[in_users][:, dry], first, axis=1)

@@ -6,10 +6,11 @@ collected, each with file:line:column, and raised at once.
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from importlib import import_module
 from itertools import pairwise
@@ -479,6 +480,7 @@ class _Reader:
         self.series: dict[str, Series] = {}
         self.broken_series: set[str] = set()
         self.doubtful: set[tuple[str, Any]] = set()
+        self.without_curve: set[tuple[str, Any]] = set()
         self.files: list[Path] = []
 
     def read(self) -> Basin:
@@ -505,19 +507,28 @@ class _Reader:
         return basin
 
     def _check_part(self, part: Any, basin: Basin) -> None:
-        """Let a part check its tables, without the faults that only follow from others."""
+        """Let a part check the rows without a fault, so that no fault follows from another."""
+        sound = {
+            name: frame.drop(index=[key for key in frame.index if (name, key) in self.doubtful])
+            for name, frame in self.tables.items()
+        }
         own = Findings()
-        try:
-            part.check(basin, own)
-        except Exception:
-            # it may stumble over a cell whose fault is reported already, but over nothing else
-            if not self.findings:
-                raise
-        rows = {basin.position(table, key) for table, key in self.doubtful}
-        lines = {(at.file, at.line) for at in rows}
+        part.check(replace(basin, tables=sound), own)
+        left_out = self._lines({key for _, key in self.doubtful})
+        without_curve = self._lines({key for _, key in self.without_curve})
         for fault, kind in own.faults:
-            if (fault.at.file, fault.at.line) not in lines:
+            at = (fault.at.file, fault.at.line)
+            if at not in left_out and not (fault.code == "E222" and at in without_curve):
                 self.findings.add(fault.at, fault.code, fault.text, kind)
+
+    def _lines(self, keys: set[Any]) -> set[tuple[str, int]]:
+        """File and line of the rows of some names, in every table that has one."""
+        rows = (
+            frame.attrs["positions"][key, ""]
+            for table, frame in self.tables.items() if self.declared[table].key
+            for key in frame.index.intersection(list(keys))
+        )
+        return {(at.file, at.line) for at in rows}
 
     def _has_folder(self) -> bool:
         at = Position(shown(self.folder))
@@ -596,21 +607,23 @@ class _Reader:
                 )
 
     def _check_files(self) -> None:
-        known = ["basin.yaml", *(f"{name}.csv" for name in self.declared)]
+        known = {"basin": "basin.yaml"} | {name: f"{name}.csv" for name in self.declared}
         for path in sorted(self.folder.iterdir()):
+            what = "folder" if path.is_dir() else "file"
+            allowed = _EXTRA_FOLDERS if path.is_dir() else _EXTRA_FILES
+            allowed = ("series", *known.values(), *allowed)
+            if any(fnmatch.fnmatchcase(path.name, pattern) for pattern in allowed):
+                continue
             if path.is_dir():
-                allowed, choices = (*_EXTRA_FOLDERS, "series", *known), ["series"]
-                extras = "derivation/"
+                hint = suggest(path.name, ["series"])
             else:
-                allowed, choices = (*_EXTRA_FILES, "series", *known), known
-                extras = "SOURCES.md, README*, LICENSE*, *.py"
-            if not any(fnmatch.fnmatchcase(path.name, pattern) for pattern in allowed):
-                what = "folder" if path.is_dir() else "file"
-                todo = f"move it elsewhere; besides tables and series/ only {extras} may be here"
-                self.findings.add(
-                    Position(shown(path)), "E214",
-                    f"unknown {what} '{path.name}'{_or(suggest(path.name, choices), todo)}",
-                )
+                near = difflib.get_close_matches(path.stem.lower(), known, n=1)
+                hint = f"; did you mean '{known[near[0]]}'?" if near else ""
+            extras = listed(name for name in allowed[1 + len(known) :] if name[0] not in "._")
+            todo = f"move it elsewhere; besides the tables and series/ only {extras} may be here"
+            self.findings.add(
+                Position(shown(path)), "E214", f"unknown {what} '{path.name}'{_or(hint, todo)}"
+            )
 
     def _groups(self, table: str, column: str) -> dict[str, pd.DataFrame]:
         """Rows of a long table by the name in its first column; names are checked."""
@@ -780,15 +793,15 @@ class _Reader:
                 known = set(choices or ())
                 is_key = column.name == table.key
                 cells = frame.index if is_key else frame[column.name]
-                sound = {"curves": self.curves, "patterns": self.patterns}.get(column.refers_to)
                 for key, value in zip(frame.index, cells, strict=True):
                     if not value:
                         continue
+                    if column.refers_to == "curves" and value not in self.curves:
+                        self.without_curve.add((table.name, key))
                     if choices is not None and value not in known:
                         self._unknown(table, column, key, value, choices)
-                        self.doubtful.add((table.name, key))
-                    elif sound is not None and value not in sound:
-                        self.doubtful.add((table.name, key))
+                        if column.refers_to != "curves":
+                            self.doubtful.add((table.name, key))
                     elif is_key and (column.refers_to, value) in self.doubtful:
                         self.doubtful.add((table.name, key))
                     elif column.refers_to == "patterns":
@@ -1141,7 +1154,7 @@ def _read_nc_series(path: Path, findings: Findings) -> _Content | None:
         with xr.open_dataset(path, engine="netcdf4") as dataset:
             dataset.load()
     except (OSError, ValueError) as error:
-        findings.add(at, "E105", f"is not valid NetCDF: {error}; write it again")
+        findings.add(at, "E105", f"is not valid NetCDF: {_what(error)}; write it again")
         return None
     base, unit = split_unit(path.stem)
     variables = [str(name) for name in dataset.data_vars]
@@ -1168,6 +1181,11 @@ def _read_nc_series(path: Path, findings: Findings) -> _Content | None:
     return _content_of_frame(path, variable.to_pandas(), findings)
 
 
+def _what(error: Exception) -> str:
+    """Text of an error, without the path that the fault names already."""
+    return str(getattr(error, "strerror", None) or str(error).splitlines()[0])
+
+
 def _read_parquet_series(path: Path, findings: Findings) -> _Content | None:
     at = Position(shown(path))
     try:
@@ -1180,7 +1198,7 @@ def _read_parquet_series(path: Path, findings: Findings) -> _Content | None:
     try:
         frame = pd.read_parquet(path, engine="pyarrow")
     except (OSError, ValueError) as error:
-        findings.add(at, "E105", f"is not valid Parquet: {error}; write it again")
+        findings.add(at, "E105", f"is not valid Parquet: {_what(error)}; write it again")
         return None
     if "date" in frame.columns:
         frame = frame.set_index("date")

@@ -356,7 +356,8 @@ class CaseKeys(_Keys):
         str | None, Field(description="case that this one changes: a file beside it, or a name")
     ] = None
     basin: Annotated[
-        str, Field(description="folder of the basin, beside the case file, or the name of one")
+        str,
+        Field(min_length=1, description="folder of the basin from the case file, or its name"),
     ]
     changes: Annotated[
         dict[str, dict[str, dict[str, Any]]],
@@ -413,7 +414,10 @@ def case_schema() -> dict[str, Any]:
             for kind, m in goals.items()
         ]
     }
-    case["properties"]["title"] = {"anyOf": [case["properties"]["title"], {"type": "string"}]}
+    title = case["properties"]["title"]
+    case["properties"]["title"] = {
+        "description": title.pop("description"), "anyOf": [title, {"type": "string"}]
+    }
     # a case that extends another needs only what it changes, and a file has a name
     required = [key for key in case.pop("required") if key != "name"]
     case["anyOf"] = [{"required": ["extends"]}, {"required": required}]
@@ -525,17 +529,21 @@ def _is_path(text: str) -> bool:
 def _find_case(text: str, folder: Path, at: Position, findings: Findings) -> Path | None:
     """Path of a case that is named by a path or by its name."""
     path = folder / text
-    if _is_path(text):
-        if path.is_file():
-            return path
-        names = _names_beside(path)
-        what = f"case file '{text}' is missing; give the path of one"
-        findings.add(at, "E305", what + suggest(path.name, names), CaseError)
-        return None
-    tried = [path, folder / f"{text}.yaml", folder / "cases" / f"{text}.yaml"]
-    for candidate in (*tried, bundled_cases().get(text)):
-        if candidate is not None and candidate.is_file():
+    tried = [path]
+    if not _is_path(text):
+        tried += [folder / f"{text}.yaml", folder / "cases" / f"{text}.yaml"]
+        tried += [bundled for name, bundled in bundled_cases().items() if name == text]
+    for candidate in tried:
+        if candidate.is_file():
             return candidate
+    if path.is_dir():
+        findings.add(at, "E102", f"'{text}' is a directory; must be a case file", CaseError)
+        return None
+    if _is_path(text):
+        near = suggest(path.name, _names_beside(path))
+        what = f"case file '{text}' is missing{near or '; give the path of one'}"
+        findings.add(at, "E101", what, CaseError)
+        return None
     here = {p.stem for f in (folder, folder / "cases") for p in f.glob("*.yaml")}
     places = listed(f"'{shown(place)}'" for place in tried)
     known = sorted({*here, *bundled_cases()})
@@ -606,9 +614,10 @@ class _Chain:
         case = _items_of_file(file)
         extends = case.get("extends")
         if extends is None:
-            if "without" in case.value:
+            without = case.value.pop("without", None)
+            if without is not None:
                 self._fault(
-                    case.value["without"].key_at, "E303",
+                    without.key_at, "E303",
                     "without drops rules of an extended case but this case extends none; "
                     "remove it, or add extends",
                 )
@@ -660,8 +669,8 @@ class _Chain:
         known = [_label(entry) for entry in entries]
         for item in without.value:
             if item.value not in known and self.is_whole:
-                near = suggest(item.value, known) or f"; its rules are {listed(known) or 'none'}"
-                what = f"the extended case has no rule '{item.value}' to leave out{near}"
+                near = suggest(item.value, known) or f"; rules are {listed(known) or 'none'}"
+                what = f"there is no rule '{item.value}' to leave out{near}"
                 self._fault(item.at, "E311", what)
         drop = [item.value for item in without.value]
         if rules and isinstance(rules.value, list):
@@ -735,7 +744,7 @@ def _set(case: Item, keys: list[str], new: Item) -> str:
         if isinstance(item.value, list):
             found = _entry(item.value, key)
             if isinstance(found, str):
-                return f"{where} has no entry '{key}'{found}"
+                return where + found
             container, slot = found
         elif isinstance(item.value, dict):
             container, slot = item.value, key
@@ -759,15 +768,15 @@ def _entry(entries: list[Item], key: str) -> tuple[Any, Any] | str:
     if key.isdigit():
         if int(key) < len(entries):
             return entries, int(key)
-        return f"; it has {len(entries)}, counted from 0"
+        return f" has no entry {key}; it has {len(entries)}, counted from 0"
     labels = [_label(entry) for entry in entries]
     if labels.count(key) > 1:
-        return " that is the only one; name it by its number, counted from 0: " + listed(
-            k for k, label in enumerate(labels) if label == key
-        )
+        numbers = " or ".join(str(k) for k, label in enumerate(labels) if label == key)
+        return f" has several entries '{key}'; take one by its number, counted from 0: {numbers}"
     if key not in labels:
         known = [label for label in labels if label]
-        return suggest(key, known) or f"; it has {listed(known or range(len(labels))) or 'none'}"
+        tail = suggest(key, known) or f"; it has {listed(known) or 'none with a name'}"
+        return f" has no entry '{key}'{tail}"
     k = labels.index(key)
     # a goal is known by its one key, and its body is what is meant
     return (entries, k) if "rule" in entries[k].value else (entries[k].value, key)
@@ -799,10 +808,11 @@ _MUST: dict[str, str] = {
     "enum": "be {expected}",
     "too_short": "have at least {min_length}",
     "too_long": "have at most {max_length}",
-    "string_too_short": "not be empty",
+    "string_too_short": "have a value",
     "union_tag_invalid": "be a number, pattern:NAME, or keys with a value",
 }
-_OF_TYPE = {kind for kind in _MUST if kind.endswith(("_type", "_parsing"))} | {"literal_error"}
+# said of a whole value, these say nothing where something within it has a fault of its own
+_OF_WHOLE = {k for k in _MUST if k.endswith(("_type", "_parsing"))} | {"literal_error", "too_short"}
 
 
 def _shown_value(item: Item) -> str:
@@ -901,10 +911,13 @@ class _Checker:
     def _add(self, faults: list[_Finding]) -> None:
         meant = {(f.path, f.near) for f in faults if f.near}
         of_value: dict[tuple[Any, ...], list[_Finding]] = {}
+        not_finite = {fault.at for fault, _ in self.findings.faults if fault.code == "E204"}
         for fault in faults:
+            if fault.code == "E303" and fault.item.at in not_finite:
+                continue  # told when the file was read
             if fault.code == "E303":
                 if not any(_is_below(other.path, fault.path) for other in faults
-                           if fault.type in _OF_TYPE):
+                           if fault.type in _OF_WHOLE):
                     of_value.setdefault(fault.path, []).append(fault)
             elif fault.code == "E302":
                 if self.is_whole and (fault.path, fault.key) not in meant:
@@ -1002,10 +1015,7 @@ def read_case(
     findings = Findings() if findings is None else findings
     text = str(path_or_name)
     at = Position(shown(text) if _is_path(text) else text)
-    if isinstance(path_or_name, Path) or _is_path(text) or Path(text).is_dir():
-        path: Path | None = Path(path_or_name)
-    else:
-        path = _find_case(text, Path(), at, findings)
+    path = _find_case(text, Path(), at, findings)
     case = None
     if path is not None:
         case = _Reader(path, changes or {}, findings).read()
@@ -1026,8 +1036,8 @@ class _Reader:
         if items is None:
             return None
         _apply(items, self.changes, self.findings)
-        if items.value.pop("extends", None):
-            chain.drop_rules(items, items.value.pop("without", None))
+        items.value.pop("extends", None)
+        chain.drop_rules(items, items.value.pop("without", None))
         self.items, self.is_whole = items, chain.is_whole
         keys = self._keys()
         basin, is_sound = self._basin()
@@ -1045,8 +1055,8 @@ class _Reader:
             _check_timeline_series(basin, timeline, self._at("timeline"), self.findings)
             if hydrology is not None and (is_sound or record_of(basin)):
                 members = self._members(hydrology, basin, timeline, scale, is_sound)
-        if basin is not None and is_sound:
-            self._check_demand(basin)
+        if basin is not None:
+            self._check_demand(basin, is_sound)
         if self.findings or keys is None or basin is None or timeline is None:
             return None
         return Case(
@@ -1117,11 +1127,11 @@ class _Reader:
         if keys is None:
             return None
         first_month = basin.water_year_start if basin else 1
-        timeline = Timeline(keys.start, keys.periods, keys.step, first_month)
         try:
+            timeline = Timeline(keys.start, keys.periods, keys.step, first_month)
             last = int(str(timeline.edges[-1])[:4])
         except ValueError as error:
-            text = f"start is {keys.start} but {error}; move it, or change step"
+            text = f"timeline.start: {error}; move it, or change step"
             self._fault(self._at("timeline", "start"), "E303", text)
             return None
         if int(keys.start[:4]) < 1700 or last > 2250:
@@ -1238,9 +1248,10 @@ class _Reader:
         if not basin.tables["nodes"].attrs["is_read"]:
             return {}
         sub_basins = dict(basin.tables["nodes"]["sub_basin"])
-        with_inflow = list(basin.values("nodes", "inflow"))
+        # where the basin has faults, a node's inflow may be what could not be read
+        with_inflow = list(basin.values("nodes", "inflow") if is_sound else sub_basins)
         factors, faults = factors_by_node(hydrology.scale, sub_basins, with_inflow)
-        for key, code, text in faults if is_sound else ():
+        for key, code, text in faults:
             item = self.items.deepest(("hydrology", "scale", key))
             self._fault(item.key_at, code, text)
         return factors
@@ -1258,18 +1269,19 @@ class _Reader:
             return ()
         members, faults = hydrology.choose(timeline, record_of(basin), totals)
         for key, code, text in faults:
-            self._fault(self._at("hydrology", *key.split(".")), code, text)
+            keys = ("hydrology", *key.split(".")) if self.items.get("hydrology") else ("timeline",)
+            self._fault(self._at(*keys), code, text)
         return members
 
-    def _check_demand(self, basin: Basin) -> None:
+    def _check_demand(self, basin: Basin, is_sound: bool) -> None:
         scale = self.items.get("demand", "scale")
         for sector, item in scale.value.items() if scale and isinstance(scale.value, dict) else ():
-            if sector not in basin.sectors:
+            if sector not in basin.sectors and (basin.sectors or is_sound):
                 known = listed(basin.sectors) or "none"
                 tail = suggest(str(sector), basin.sectors) or f"; sectors are {known}"
                 self._fault(item.key_at, "E313", f"unknown sector '{sector}'{tail}")
         year = self.items.get("demand", "year")
-        if year is None or type(year.value) is not int:
+        if year is None or type(year.value) is not int or not is_sound:
             return
         rows = basin.tables["projections"]
         if not len(rows):
@@ -1284,6 +1296,6 @@ class _Reader:
         if not first <= year.value <= last:
             self._fault(
                 year.at, "E303",
-                f"demand.year is {year.value} but the projections of all sectors cover {first} to "
-                f"{last}; must be within",
+                f"demand.year is {year.value} but the projections of the sectors reach from "
+                f"{first} to {last}; must be within",
             )

@@ -21,6 +21,7 @@ CODES = {
     "E106": "duplicate key in a YAML file",
     "E107": "file format is not supported, or needs an optional package",
     "E108": "file cannot be read",
+    "E109": "folder is not a result, or holds other files",
     "E201": "unknown column",
     "E202": "required column or value is missing",
     "E203": "number is outside its range",

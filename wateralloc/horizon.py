@@ -192,7 +192,7 @@ class Terms:
 # --- where components lie -------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen: there are hundreds, and freezing costs a call a field
 class _Copies:
     """Where the copies of a component lie: `count` columns or rows from `first`.
 
@@ -216,7 +216,7 @@ class _Copies:
         return slice(self.first, self.first + self.count)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Block:
     """The rows of a constraint before they are written into the matrix.
 
@@ -226,6 +226,7 @@ class _Block:
     constant, lower, upper : number or array; None where there is no limit
     periods : the periods that take part, ordered by window; all of them as a slice
     starts : position in `periods` where each window starts; None where each period is a row
+    n_entries : how many numbers of the matrix they are
     """
 
     copies: _Copies
@@ -237,11 +238,7 @@ class _Block:
     upper: Any
     periods: Any
     starts: np.ndarray | None
-
-    @property
-    def n_entries(self) -> int:
-        n_periods = self.copies.count if self.starts is None else self.periods.size
-        return n_periods * len(self.maps)
+    n_entries: int
 
 
 class Horizon:
@@ -271,6 +268,7 @@ class Horizon:
         self._column_copies: list[_Copies] = []
         self._row_copies: list[_Copies] = []
         self._terms: dict[int, tuple[Any, Terms]] = {}
+        self._ordered: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
     # --- values -----------------------------------------------------------------------------
 
@@ -293,7 +291,8 @@ class Horizon:
             ufunc = np.maximum if isinstance(expression, NPV_MaxExpression) else np.minimum
             return ufunc.reduce([self.array(argument) for argument in expression.args])
         if not isinstance(expression, np.ndarray):
-            expression = pyo.value(expression)
+            is_parameter = expression.is_parameter_type()  # the common case, and a costly call less
+            expression = expression.value if is_parameter else pyo.value(expression)
             if expression.__class__ in native_numeric_types:
                 return expression
         value = np.asarray(expression, float)
@@ -387,9 +386,8 @@ class Horizon:
             weight = np.empty((self.n_members, len(maps), self.n_periods))
             for j, coefficient in enumerate(coefficients):
                 weight[:, j] = coefficient
-            weight = weight.reshape(self.n_members, -1)
             for k in range(self.n_members):
-                cost[k] = np.bincount(column, weight[k], n_columns)
+                cost[k] = np.bincount(column, weight[k].ravel(), n_columns)
         total = np.broadcast_to(constant, self._shape).sum(axis=1, dtype=float)
         if not (np.isfinite(cost).all() and np.isfinite(total).all()):
             named = [
@@ -435,6 +433,9 @@ class Horizon:
         self, component: Any, window: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Periods of a window array, ordered by window; where each starts; its first period."""
+        known = self._ordered.get(id(window))
+        if known is not None:  # rows of one rule mostly have their window in common
+            return known
         if window.size != self.n_periods:
             raise ModelError(
                 f"the window of '{component.name}' numbers {window.size} periods; "
@@ -444,7 +445,8 @@ class Horizon:
         order = order[np.searchsorted(window[order], 0) :]
         number = window[order]
         starts = np.flatnonzero(np.diff(number, prepend=-1))
-        return order, starts, order[starts]
+        self._ordered[id(window)] = order, starts, order[starts]
+        return self._ordered[id(window)]
 
     # --- columns
 
@@ -572,16 +574,23 @@ class Horizon:
         self, note: Carried, lower: np.ndarray, upper: np.ndarray, is_repeated: bool
     ) -> None:
         """Let the bounds of a carried variable hold for the columns it stands for."""
+        limits = [
+            (ufunc, limit, bound)
+            for ufunc, limit, bound in zip(
+                (np.maximum, np.minimum), self._bounds(note.now), (lower, upper), strict=True
+            )
+            if np.ndim(limit) or np.isfinite(limit)
+        ]
+        if not limits:
+            return
         column = self.columns[id(note.now)]
         periods = np.flatnonzero(column < lower.shape[1])
         column = column[periods]
-        limits = zip((np.maximum, np.minimum), self._bounds(note.now), (lower, upper), strict=True)
         for ufunc, limit, bound in limits:
-            if np.ndim(limit) == 0 and np.isinf(limit):
-                continue
             limit = np.broadcast_to(limit, self._shape)[:, periods]
             if is_repeated:
-                ufunc.at(bound, (_ALL, column), limit)
+                for of_member, limit_of_member in zip(bound, limit, strict=True):
+                    ufunc.at(of_member, column, limit_of_member)
             else:
                 bound[:, column] = ufunc(bound[:, column], limit)
 
@@ -599,8 +608,10 @@ class Horizon:
                 continue
             low, body, high = constraint.to_bounded_expression()
             window = totals.get(id(constraint))
+            taken: Any = _ALL
+            starts = None
             if window is None:
-                copies, taken, starts = _Copies(constraint, n_rows, periods), _ALL, None
+                copies = _Copies(constraint, n_rows, periods)
             else:
                 taken, starts, first_periods = self._windows(constraint, window)
                 copies = _Copies(constraint, n_rows, first_periods)
@@ -610,9 +621,13 @@ class Horizon:
                 upper = lower if high is low else None if high is None else self._number(high)
             except ModelError as error:
                 raise ModelError(f"'{constraint.name}': {error}") from None
+            n_entries = (self.n_periods if starts is None else taken.size) * len(maps)
             blocks.append(
-                _Block(copies, maps, coefficients, variables, constant, lower, upper, taken, starts)
-            )
+                _Block(
+                    copies, maps, coefficients, variables, constant, lower, upper,
+                    taken, starts, n_entries,
+                )
+            )  # fmt: skip
             self._row_copies.append(copies)
             end = n_rows + copies.count
             self.rows[id(constraint)] = np.arange(n_rows, end, dtype=_INDEX)
@@ -629,23 +644,21 @@ class Horizon:
         column = np.empty(n_entries, _INDEX)
         data = np.empty((self.n_members, n_entries))
         length = np.empty(n_rows, _INDEX)
-        row_lower = np.full((self.n_members, n_rows), -np.inf)
-        row_upper = np.full((self.n_members, n_rows), np.inf)
+        row_lower = np.empty((self.n_members, n_rows))
+        row_upper = np.empty((self.n_members, n_rows))
         start = 0
         for block in blocks:
             if not block.copies.count:
                 continue
-            span = block.copies.span
-            length[span] = self._write(
-                block, column[start : start + block.n_entries],
-                data[:, start : start + block.n_entries],
-            )  # fmt: skip
-            start += block.n_entries
-            if block.lower is not None:
-                row_lower[:, span] = self._limit(block, block.lower)
-            if block.upper is not None:
-                same = block.upper is block.lower
-                row_upper[:, span] = row_lower[:, span] if same else self._limit(block, block.upper)
+            span, end = block.copies.span, start + block.n_entries
+            length[span] = self._write(block, column[start:end], data[:, start:end])
+            start = end
+            low, high = block.lower, block.upper
+            row_lower[:, span] = -np.inf if low is None else self._limit(block, low)
+            if high is low and low is not None:
+                row_upper[:, span] = row_lower[:, span]
+            else:
+                row_upper[:, span] = np.inf if high is None else self._limit(block, high)
         if not np.isfinite(data).all():
             self._refuse_coefficients(blocks)
         if not ((row_lower < np.inf).all() and (row_upper > -np.inf).all()):
@@ -679,7 +692,9 @@ class Horizon:
 
     def _limit(self, block: _Block, limit: Any) -> Any:
         """Limit of each row: less the constant of its body, summed over its window."""
-        limit = limit - block.constant
+        constant = block.constant
+        if constant.__class__ not in native_numeric_types or constant != 0:
+            limit = limit - constant
         if block.starts is None:
             return limit
         limit = np.broadcast_to(limit, self._shape)[:, block.periods]

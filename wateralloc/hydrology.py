@@ -140,7 +140,7 @@ class Hydrology(BaseModel):
             first, last = _needs(timeline, own)
             return (own,), [(
                 "record", "E232",
-                f"horizon from {first} to {last} fits in no years of the record: {covers}; "
+                f"horizon from {first} to {last} fits in no years of the record; {covers}; "
                 "shorten the horizon or extend the series",
             )]
         if self.exceedance is not None:
@@ -166,10 +166,8 @@ class Hydrology(BaseModel):
                 f"write {name[:4]}-{start[5:7]}"
             )
         first, last = _needs(timeline, Member(name, int(name[:4]) - int(start[:4])))
-        return "E232", (
-            f"year {name} needs {first} to {last} but {covers}; "
-            f"name a year from {min(known)} to {max(known)}"
-        )
+        choice = min(known) if len(known) == 1 else f"a year from {min(known)} to {max(known)}"
+        return "E232", f"year {name} needs {first} to {last} but {covers}; name {choice}"
 
 
 def historic_members(timeline: Timeline, record: Span) -> tuple[Member, ...]:

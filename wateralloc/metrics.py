@@ -1,8 +1,8 @@
 """How well users are served: reliability, resilience, vulnerability and equity.
 
-Pure functions of DataArrays.  Each reduces the dimension ``time`` (equity: that of the claimants) and
-keeps all others, so members, demands or regions go through in one call.  Volumes are hm3 of the
-period.
+Pure functions of DataArrays.  Each reduces the dimension ``time`` (equity: that of the claimants)
+and keeps all others, so members, demands or regions go through in one call.  Volumes are hm3 of
+the period.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def time_reliability(short: xr.DataArray) -> xr.DataArray:
 
     Source
     ------
-    Hashimoto, Stedinger & Loucks (1982), Reliability, resiliency, and vulnerability criteria for water
-    resource system performance evaluation, Water Resources Research 18(1): reliability.
+    Hashimoto, Stedinger & Loucks (1982), Reliability, resiliency, and vulnerability criteria for
+    water resource system performance evaluation, Water Resources Research 18(1): reliability.
 
     Examples
     --------
@@ -141,7 +141,7 @@ def resilience(short: xr.DataArray) -> xr.DataArray:
 
 
 def vulnerability(severity: xr.DataArray, short: xr.DataArray) -> xr.DataArray:
-    """Mean, over the runs of short periods, of the most severe period of each; 0 where none is short.
+    """Mean over runs of short periods of the most severe period of each; 0 where none is short.
 
     Parameters
     ----------

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
+from pyomo.core.expr.numeric_expr import LinearExpression
 from pyomo.core.expr.visitor import ExpressionReplacementVisitor
+from pyomo.repn import generate_standard_repn
 
 from wateralloc.case import Case
 from wateralloc.goals import Goal
@@ -111,12 +113,12 @@ class _Writer:
                     if not inside.size:
                         continue
                     body = sum(self._at(item.body, k, int(t)) for t in inside)
-                    limits = [
+                    limits = (
                         None if limit is None
                         else sum(self._limit(limit, k, int(t)) for t in inside)
                         for limit in (item.lower, item.upper)
-                    ]
-                    rows[self._key(index, k, int(inside[0]))] = (limits[0], body, limits[1])
+                    )
+                    rows[self._key(index, k, int(inside[0]))] = _row(body, *limits)
         written = pyo.Constraint(list(rows), rule=lambda _, *key: rows[key])
         full.add_component(_plain(constraint.name), written)
 
@@ -157,6 +159,14 @@ class _At(ExpressionReplacementVisitor):
                 np.broadcast_to(np.asarray(child.value, float), self.writer.shape)[self.k, self.t]
             )
         return True, None
+
+
+def _row(body: Any, lower: float | None, upper: float | None) -> tuple[Any, Any, Any]:
+    """A row with its constant on the side of the limits, where every solver's interface expects it."""
+    repn = generate_standard_repn(body)
+    terms = LinearExpression(linear_coefs=repn.linear_coefs, linear_vars=repn.linear_vars)
+    low, high = (None if limit is None else limit - repn.constant for limit in (lower, upper))
+    return low, terms, high
 
 
 def _plain(name: str) -> str:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import highspy
 import numpy as np
 import scipy.sparse as sp
+from highspy._core import _Highs  # highspy.Highs prints a banner before an option can be set
 
 from wateralloc.errors import Infeasible, SolveError, Uncertified
 from wateralloc.horizon import MemberProgram
@@ -284,7 +286,7 @@ class Stages:
             )
 
 
-def load(lp: MemberProgram) -> highspy.Highs:
+def load(lp: MemberProgram) -> _Highs:
     """Hand a program to a new HiGHS instance.
 
     Raises
@@ -292,7 +294,7 @@ def load(lp: MemberProgram) -> highspy.Highs:
     SolveError
         HiGHS refuses an option or the model.
     """
-    highs = highspy.Highs()
+    highs = _Highs()
     for option, value in OPTIONS.items():
         if highs.setOptionValue(option, value) == highspy.HighsStatus.kError:
             raise SolveError(f"E404 HiGHS refuses option {option}={value}")
@@ -352,3 +354,41 @@ def least_repair(
         return None
     up, down, bent_up, bent_down = np.split(given, np.cumsum([n_soft, n_soft, n_bent]))
     return up - down, bent_up - bent_down
+
+
+def write_model(
+    lp: MemberProgram,
+    cost: np.ndarray,
+    sense: str,
+    names: tuple[list[str], list[str]],
+    path: Path,
+    constant: float = 0.0,
+) -> None:
+    """Write a program to a file in the format its ending names, ``.lp`` or ``.mps``.
+
+    Parameters
+    ----------
+    cost : (column)
+    sense : ``minimise`` or ``maximise``
+    names : of the columns and of the rows; HiGHS takes none that has a space
+    constant : added to the objective
+
+    Raises
+    ------
+    SolveError
+        HiGHS refuses the model, a name or the file.
+    """
+    highs = load(lp)
+    highs.changeColsCost(cost.size, np.arange(cost.size, dtype=np.int32), cost)
+    is_least = sense == "minimise"
+    highs.changeObjectiveSense(
+        highspy.ObjSense.kMinimize if is_least else highspy.ObjSense.kMaximize
+    )
+    highs.changeObjectiveOffset(constant)
+    for name_it, of in zip((highs.passColName, highs.passRowName), names, strict=True):
+        for k, name in enumerate(of):
+            if name_it(k, name) == highspy.HighsStatus.kError:
+                raise SolveError(f"E404 HiGHS refuses the name '{name}'")
+    # a warning says that names were replaced
+    if highs.writeModel(str(path)) != highspy.HighsStatus.kOk:
+        raise SolveError(f"E404 HiGHS cannot write '{path}'")

@@ -365,7 +365,8 @@ def read_grid(path: Path, findings: Findings) -> Grid | None:
         if len(row) != len(header):
             findings.add(
                 grid.position(k, min(len(row) - 1, len(header))), "E209",
-                f"row has {len(row)} cell{'s' * (len(row) != 1)}; must have {len(header)}, as the header: "
+                f"row has {len(row)} cell{'s' * (len(row) != 1)}; "
+                f"must have {len(header)}, as the header: "
                 "quote a cell that holds a comma, keep the commas of empty cells",
             )
     return grid

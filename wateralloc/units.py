@@ -80,7 +80,7 @@ def split_unit(column: str) -> tuple[str, Unit | None]:
 def hm3_of_m3s(flow: np.ndarray | float, seconds: np.ndarray | float) -> np.ndarray:
     """Volume [hm3] of a flow [m3/s] over a period of the given length [s].
 
-    >>> float(hm3_of_m3s(100.0, 86_400.0))
+    >>> round(float(hm3_of_m3s(100.0, 86_400.0)), 12)
     8.64
     """
     return np.asarray(flow) * seconds * HM3_PER_M3

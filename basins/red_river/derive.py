@@ -668,7 +668,8 @@ def build_use_patterns(public: PublicData) -> list[PatternRow]:
     """Build the relative rates of use of the sectors.
 
     Irrigation: fraction of the year by month over the days of the month, so that the mean rate
-    of 365 days is 1. Other sectors: relative rates as estimated in `monthly_use.csv`.
+    of 365 days is 1. Other sectors: relative rates as estimated in `monthly_use.csv`, each held
+    until the next, over their mean of 365 days.
     """
     rows = []
     for pattern, region in (
@@ -684,8 +685,13 @@ def build_use_patterns(public: PublicData) -> list[PatternRow]:
             (pattern, f"{month:02d}-01", round(value, 5), "1")
             for month, value in enumerate(rate, start=1)
         )
-    for row in pd.read_csv(DERIVATION / "monthly_use.csv").itertuples():
-        rows.append((row.pattern, f"{row.month:02d}-01", row.relative_rate, "1"))
+    for pattern, use in pd.read_csv(DERIVATION / "monthly_use.csv").groupby("pattern", sort=False):
+        by_month = use.set_index("month")["relative_rate"].reindex(range(1, 13)).ffill()
+        mean_rate = np.average(by_month, weights=DAYS_OF_MONTH)
+        rows.extend(
+            (pattern, f"{row.month:02d}-01", round(row.relative_rate / mean_rate, 5), "1")
+            for row in use.itertuples()
+        )
     return rows
 
 

@@ -1,0 +1,708 @@
+"""The commands: read, check, solve, print.
+
+Modules that take long to load are imported inside the commands that need them, so that ``--help``
+answers at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import math
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table as Grid
+from typer.core import TyperGroup
+
+import wateralloc
+from wateralloc.errors import WaterAllocError, listed, shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from wateralloc.case import Case
+    from wateralloc.results import Results
+    from wateralloc.timeline import Timeline
+
+BAR_AFTER = 2.0
+"""Seconds after which a progress bar appears."""
+STOPPED = 130
+GAP = 2
+"""Characters between columns."""
+NOTHING = 1e-9
+"""A number up to this is rounding."""
+START = "pilot_sharing"
+"""The case that a new study is told to run first."""
+
+console = Console(highlight=False, markup=False)
+messages = Console(stderr=True, highlight=False, markup=False)
+
+
+class Language(StrEnum):
+    """Language of what is printed."""
+
+    en = "en"
+    vi = "vi"
+
+
+class Format(StrEnum):
+    """What a case is exported to."""
+
+    lp = "lp"
+    mps = "mps"
+    pyomo = "pyomo"
+    geojson = "geojson"
+
+
+ENDINGS = {Format.lp: "lp", Format.mps: "mps", Format.pyomo: "pkl", Format.geojson: "geojson"}
+
+PRICE_NOTE = (
+    "shadow price: by how much one unit more of the requirement worsens the first goal it binds"
+)
+
+WORDS: dict[str, dict[str, str]] = {
+    "en": {},
+    "vi": {
+        "allocation, mean over members": "phân bổ, trung bình các kịch bản thủy văn",
+        "rules": "quy tắc",
+        PRICE_NOTE: "giá bóng: thêm một đơn vị yêu cầu làm mục tiêu đầu tiên bị ràng buộc xấu đi "
+        "bao nhiêu",
+        "goals, in order": "mục tiêu, theo thứ tự",
+        "members": "kịch bản thủy văn",
+        "periods": "thời đoạn",
+        "goal": "mục tiêu",
+        "mean": "trung bình",
+        "min": "nhỏ nhất",
+        "max": "lớn nhất",
+        "unit": "đơn vị",
+        "times": "thời gian",
+        "read": "đọc",
+        "build": "lập",
+        "solve": "giải",
+        "write": "ghi",
+        "certificate": "chứng nhận tối ưu",
+        "balance residual": "sai số cân bằng nước",
+        "results": "kết quả",
+    },
+}
+"""What `run` and `table` say, by its English words."""
+
+
+class _Commands(TyperGroup):
+    """Turns errors into messages and exit codes, whatever the command."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except WaterAllocError as error:
+            _say(str(error))
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            _say("stopped")
+            raise typer.Exit(STOPPED) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE or error.filename is None:
+                raise
+            _say(f"{shown(error.filename)}: E108 {error.strerror}; name another path")
+            raise typer.Exit(2) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 2 bad input, 3 infeasible, 4 solver failure, 130 stopped.",
+)
+
+
+def main() -> None:
+    """Run the command that the command line names."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # a terminal that lacks a letter is no reason to stop
+            stream.reconfigure(errors="replace")
+    app(prog_name="wateralloc")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"wateralloc {wateralloc.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _start(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and stop.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Allocate the water of a river basin: who gets how much, when, why, and at whose cost."""
+    log = logging.getLogger("wateralloc")
+    if not any(isinstance(handler, _Warnings) for handler in log.handlers):
+        log.addHandler(_Warnings(logging.WARNING))
+        log.propagate = False
+
+
+class _Warnings(logging.Handler):
+    """Shows what the library logs in plain words."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _say(f"{record.levelname.lower()}: {record.getMessage()}")
+
+
+def _say(text: str) -> None:
+    messages.print(text, soft_wrap=True)
+
+
+# --- run ------------------------------------------------------------------------------------
+
+
+CaseName = Annotated[
+    str,
+    typer.Argument(metavar="CASE", help="Case file, or the name of one here or in the package."),
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Setting in place of the case's, as demand.year=2040; may be repeated.",
+    ),
+]
+Lang = Annotated[Language, typer.Option("--lang", help="Language of names and headings.")]
+
+
+@app.command()
+def run(
+    case: CaseName,
+    changes: Changes = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the results; default: results/<case>.")
+    ] = None,
+    lang: Lang = Language.en,
+) -> None:
+    """Solve a case, print its allocation and write its results.
+
+    The tables, results.nc and manifest.json go to results/<case>/. Former results of the case are
+    replaced once the new ones are whole. Faults in the input are listed, and nothing is written.
+    """
+    from wateralloc import job
+
+    with _progress("members") as progress:
+        results = job.run(case, changes=_parse_changes(changes), progress=progress)
+        started = time.perf_counter()
+        folder = results.write(out or Path("results") / results.manifest["case"])
+        written = time.perf_counter() - started
+    _print_run(results, folder, written, lang)
+
+
+def _parse_changes(changes: Sequence[str] | None) -> dict[str, str]:
+    """Split ``a.b=c`` at the first equals sign."""
+    parsed = {}
+    for change in changes or ():
+        key, equals, value = change.partition("=")
+        if not equals or not key.strip():
+            raise typer.BadParameter(f"'{change}' is not KEY=VALUE", param_hint="--set")
+        parsed[key.strip()] = value.strip()
+    return parsed
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on a terminal once the work has taken a while; yield what moves it."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        console=messages, transient=True, disable=not messages.is_terminal,
+    )  # fmt: skip
+    task = bar.add_task(what, total=None)
+    timer = threading.Timer(BAR_AFTER, bar.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+    finally:
+        timer.cancel()
+        timer.join()
+        bar.stop()
+
+
+def _print_run(results: Results, folder: Path, written: float, lang: Language) -> None:
+    from wateralloc.report import tables
+
+    manifest = results.manifest
+    say = _words(lang)
+    size = manifest["size"]
+    time_ = results.dataset["time_bnds"].values.astype("datetime64[D]")
+    console.print(manifest["title"][lang], style="bold")
+    console.print(
+        f"{manifest['basin']} · {say('members')}: {size['members']} · {say('periods')}: "
+        f"{size['periods']}, {time_[0, 0]} – {time_[-1, 1] - 1}"
+    )
+    allocation = tables.allocation_summary(results, lang)
+    title = f"{say('allocation, mean over members')} [{allocation.attrs['unit']}]"
+    shares = [tables.VALUES["satisfaction"][lang]]
+    _print_frame(allocation, title, say, shares=shares, decimals=_decimals(allocation))
+    rules = tables.rules_summary(results, lang)
+    if len(rules):
+        _print_frame(rules.drop(columns=tables.WORDS["kind"][lang]), say("rules"), say)
+        console.print(say(PRICE_NOTE), style="dim")
+    _print_frame(_goals(manifest["stages"]), say("goals, in order"), say)
+    console.print()
+    seconds = {**manifest["seconds"], "write": written}
+    steps = ("read", "build", "solve", "write")
+    times = ", ".join(f"{say(step)} {seconds[step]:.1f} s" for step in steps)
+    worst, balance = manifest["certificate"], manifest["balance"]
+    console.print(f"{say('times')}: {times}")
+    console.print(
+        f"{say('certificate')}: primal {worst['primal']:.0e}, dual {worst['dual']:.0e}, "
+        f"gap {worst['gap']:.0e}"
+    )
+    console.print(
+        f"{say('balance residual')}: {balance['largest_residual_hm3']:.0e} hm3 "
+        f"({balance['largest_relative_residual']:.0e})"
+    )
+    files = ", ".join(sorted(path.name for path in folder.iterdir()))
+    console.print(f"{say('results')}: {shown(folder)}/ ({files})")
+
+
+def _goals(stages: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
+    """Optima of the goals: mean, least and largest over the members.
+
+    Of the rounds of a goal that takes several only the first is named: the level of the worst off.
+    """
+    import pandas as pd
+
+    optima: dict[str, list[dict[str, Any]]] = {}
+    for of_member in stages.values():
+        for stage in of_member:
+            name, rounds, number = stage["name"].partition(", round ")
+            if not rounds or number == "1":
+                optima.setdefault(name, []).append(stage)
+    rows = []
+    for name, found in optima.items():
+        values = [stage["value"] for stage in found]
+        rows.append((name, sum(values) / len(values), min(values), max(values), found[0]["unit"]))
+    columns = ["goal", "mean", "min", "max", "unit"]
+    return pd.DataFrame(rows, columns=columns).set_index("goal")
+
+
+# --- check ----------------------------------------------------------------------------------
+
+
+@app.command()
+def check(
+    target: Annotated[
+        str, typer.Argument(metavar="BASIN|CASE", help="Folder of a basin, or a case.")
+    ],
+    changes: Changes = None,
+    lang: Lang = Language.en,
+) -> None:
+    """Read a basin or a case and list every fault, as file:line:column; or say what was read."""
+    if Path(target).is_dir():
+        if changes:
+            raise typer.BadParameter("is for a case; this is a basin", param_hint="--set")
+        from wateralloc.basin import read_basin
+
+        basin = read_basin(target)
+        console.print(f"{basin.title.get(lang, basin.name)}: no faults", style="bold")
+        _print_basin(basin, lang)
+        return
+    from wateralloc.case import read_case
+
+    case = read_case(target, _parse_changes(changes))
+    console.print(f"{case.title.get(lang, case.name)}: no faults", style="bold")
+    _print_basin(case.basin, lang)
+    _print_case(case)
+
+
+def _print_basin(basin: Any, lang: Language) -> None:
+    tables = basin.tables
+    kinds = tables["nodes"]["kind"].value_counts(sort=False)
+    lines = [
+        ("basin", f"{basin.title.get(lang, basin.name)} ({shown(basin.folder)})"),
+        ("nodes", f"{len(tables['nodes'])}: {', '.join(f'{n} {k}' for k, n in kinds.items())}"),
+    ]
+    for name in ("links", "reservoirs", "demands", "environmental_flows"):
+        if len(tables[name]):
+            lines.append((name.replace("_", " "), str(len(tables[name]))))
+    annual = sum(v for v in tables["demands"]["annual"] if v is not None)
+    if annual:
+        lines.append(("annual demand", f"{annual:.1f} hm3"))
+    for name, series in basin.series.items():
+        names = f"{series.values.shape[1]} names"
+        lines.append((f"series {name}", f"{names}, {_dates(series.timeline)}"))
+    _print_lines(lines)
+
+
+def _dates(timeline: Timeline) -> str:
+    first, last = timeline.starts[0], timeline.last_days[-1]
+    return f"{timeline.periods} {timeline.step}s, {first} to {last}"
+
+
+def _print_case(case: Case) -> None:
+    members = [member.name for member in case.members]
+    _print_lines(
+        [
+            ("timeline", _dates(case.timeline)),
+            ("members", f"{len(members)}: {listed(members, 6)}"),
+            ("rules", ", ".join(f"{rule.name} ({rule.kind})" for rule in case.rules) or "none"),
+            ("goals", ", ".join(str(goal.kind) for goal in case.goals) or "none"),
+        ]
+    )
+
+
+def _print_lines(lines: Sequence[tuple[str, str]]) -> None:
+    grid = Grid.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, text in lines:
+        grid.add_row(name, text)
+    console.print(grid)
+
+
+# --- table ----------------------------------------------------------------------------------
+
+
+@app.command()
+def table(
+    result: Annotated[
+        str, typer.Argument(metavar="RESULT", help="Folder of results, or its name in results/.")
+    ],
+    rows: Annotated[
+        str, typer.Option(help="What stands in rows, joined by commas.")
+    ] = "region,sector",
+    columns: Annotated[
+        str, typer.Option(help="What stands in columns: month, sector, member, ...")
+    ] = "",
+    value: Annotated[
+        str, typer.Option(help="demand, withdrawal, deficit, satisfaction, ...")
+    ] = "deficit",
+    lang: Lang = Language.en,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Write the table to this file; - prints it as CSV.")
+    ] = None,
+) -> None:
+    """Print a pivot table of the allocation."""
+    from wateralloc.report import tables
+
+    results = _read_results(result)
+    frame = tables.pivot(results, _split(rows), columns.strip() or None, value, lang)
+    if csv is None:
+        shares = [str(name) for name in frame.columns] if value == "satisfaction" else []
+        unit = "%" if shares else frame.attrs["unit"]
+        title = f"{tables.VALUES[value][lang]} [{unit}]"
+        _print_frame(frame, title, _words(lang), shares=shares, decimals=_decimals(frame))
+    elif str(csv) == "-":
+        sys.stdout.write(frame.to_csv(lineterminator="\n"))
+    else:
+        csv.parent.mkdir(parents=True, exist_ok=True)
+        # the mark at its start tells spreadsheets that it is UTF-8
+        frame.to_csv(csv, lineterminator="\n", encoding="utf-8-sig")
+        console.print(shown(csv))
+
+
+def _split(words: str) -> list[str]:
+    return [word.strip() for word in words.split(",") if word.strip()]
+
+
+def _read_results(result: str) -> Results:
+    from wateralloc.results import Results
+
+    named = Path("results") / result
+    return Results.read(named if not Path(result).exists() and named.exists() else Path(result))
+
+
+# --- new ------------------------------------------------------------------------------------
+
+
+@app.command()
+def new(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder to make, or an empty one.")
+    ],
+) -> None:
+    """Copy the bundled basin and its cases, to start from."""
+    from wateralloc.case import bundled_folder
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        is_what = "is not empty" if folder.is_dir() else "is a file"
+        raise typer.BadParameter(f"{folder} {is_what}; name a new folder", param_hint="DIR")
+    skipped = shutil.ignore_patterns("__pycache__", ".*")
+    for part in ("basins", "cases"):
+        shutil.copytree(bundled_folder() / part, folder / part, ignore=skipped)
+    basins = sorted(path.name for path in (folder / "basins").iterdir())
+    cases = sorted(path.stem for path in (folder / "cases").glob("*.yaml"))
+    console.print(f"{shown(folder)}: basin {', '.join(basins)}; cases {', '.join(cases)}")
+    console.print(f"next: cd {shown(folder)} && wateralloc run {START}", soft_wrap=True)
+
+
+# --- export ---------------------------------------------------------------------------------
+
+
+@app.command()
+def export(
+    case: CaseName,
+    to: Annotated[Format, typer.Option("--to", help="Format.")],
+    member: Annotated[
+        str,
+        typer.Option(help="Member, by name; default: the first for lp and mps, all for pyomo."),
+    ] = "",
+    goal: Annotated[
+        int, typer.Option(min=1, help="Goal whose objective lp and mps have, by its place.")
+    ] = 1,
+    changes: Changes = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File to write; default: <case>.<ending> here.")
+    ] = None,
+) -> None:
+    """Write a case for another program: lp, mps, pyomo (pickled model) or geojson (map)."""
+    from wateralloc import export as exports
+    from wateralloc.case import read_case
+
+    if out is not None and to in (Format.lp, Format.mps) and out.suffix != f".{to}":
+        raise typer.BadParameter(f"'{out.name}' must end in .{to}", param_hint="--out")
+    read = read_case(case, _parse_changes(changes))
+    path = out or Path(f"{read.name}.{ENDINGS[to]}")
+    if to in (Format.lp, Format.mps):
+        exports.write_lp(read, path, member=member, goal=goal)
+    elif to == Format.pyomo:
+        exports.write_pyomo(read, path, member=member)
+    else:
+        exports.write_geojson(read.basin, path)
+    console.print(shown(path), soft_wrap=True)
+
+
+# --- schema ---------------------------------------------------------------------------------
+
+
+@app.command()
+def schema(
+    basins: Annotated[
+        bool, typer.Option("--basins", help="The tables of basins and their columns instead.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --basins: as JSON.")] = False,
+) -> None:
+    """Print the JSON Schema of case files, or the attribute table of basins."""
+    if not basins:
+        from wateralloc.case import case_schema
+
+        _print_json(case_schema())
+        return
+    tables = _declared_tables()
+    if as_json:
+        _print_json({table.name: _describe_table(table) for table in tables})
+        return
+    for table in tables:
+        must = " The file must be there." if table.required else ""
+        grid = _grid(f"{table.name}.csv: {table.meaning}{must}")
+        for heading in ("column", "type", "if empty", "meaning"):
+            grid.add_column(heading, overflow="fold")
+        for column in _describe_table(table)["columns"]:
+            if column["required"]:
+                empty = "required"
+            else:
+                empty = "" if column["default"] in (None, "") else f"{column['default']:g}"
+            grid.add_row(column["name"], column["type"], empty, _meaning(column))
+        console.print(grid)
+        console.print()
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _declared_tables() -> list[Any]:
+    from wateralloc.basin import CURVES, NODES, PATTERNS
+    from wateralloc.catalogue import find
+
+    of_parts = [table for part in find("parts").values() for table in part.tables]
+    return list({table.name: table for table in (NODES, *of_parts, CURVES, PATTERNS)}.values())
+
+
+def _describe_table(table: Any) -> dict[str, Any]:
+    from wateralloc.units import UNITS
+
+    def limit(value: float) -> float | None:
+        return value if abs(value) < float("inf") else None
+
+    return {
+        "meaning": table.meaning,
+        "key": table.key,
+        "required": table.required,
+        "columns": [
+            {
+                "name": f"{c.name}_<currency>_m3" if c.dimension == "price" else c.label,
+                "meaning": c.meaning,
+                "type": c.type,
+                "dimension": c.dimension,
+                "units": [u.suffix for u in UNITS.values() if u.dimension == c.dimension],
+                "required": c.required,
+                "default": c.default,
+                "low": limit(c.low),
+                "high": limit(c.high),
+                "choices": list(c.choices),
+                "refers_to": c.refers_to,
+                "varies": c.varies,
+            }
+            for c in table.columns
+        ],
+    }
+
+
+def _meaning(column: dict[str, Any]) -> str:
+    text = str(column["meaning"])
+    if column["choices"]:
+        text += f": {', '.join(column['choices'])}"
+    if column["refers_to"]:
+        text += f" (a name of {column['refers_to']})"
+    low, high = column["low"], column["high"]
+    if low is not None or high is not None:
+        least = "" if low is None else f"{low:g} or more"
+        most = "" if high is None else f"{high:g} or less"
+        text += f"; {', '.join(filter(None, (least, most)))}"
+    if column["varies"] != "no":
+        text += f"; may vary with the {column['varies']}"
+    return text
+
+
+# --- printing -------------------------------------------------------------------------------
+
+
+def _words(lang: Language) -> Callable[[str], str]:
+    return lambda word: WORDS[lang].get(word, word)
+
+
+def _grid(title: str = "") -> Grid:
+    return Grid(
+        title=title or None, title_justify="left", title_style="bold", box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0), pad_edge=False, show_edge=False,
+    )  # fmt: skip
+
+
+def _print_frame(
+    frame: pd.DataFrame,
+    title: str,
+    say: Callable[[str], str],
+    *,
+    shares: Sequence[str] = (),
+    decimals: int | None = None,
+) -> None:
+    """Print a table; columns that do not fit beside the others follow below, none is cut off.
+
+    Parameters
+    ----------
+    shares : headings of the columns whose fractions are shown as percent
+    decimals : of all other numbers; None: each number by its size
+    """
+    index = frame.index.to_frame(index=False)
+    stubs = _stubs([[str(label) for label in row] for row in index.to_numpy()])
+    stub_heads = [say(str(name)) for name in index.columns]
+    stub_widths = [_widest([head, *(row[k] for row in stubs)]) for k, head in enumerate(stub_heads)]
+    while sum(stub_widths) + GAP * len(stub_widths) > max(console.width // 2, 20):
+        stub_widths[stub_widths.index(max(stub_widths))] -= 1
+    room = console.width - sum(stub_widths) - GAP * len(stub_widths)
+    heads = [say(str(name)) for name in frame.columns]
+    columns = [
+        [_cell(value, decimals, is_share=str(name) in shares) for value in frame[name]]
+        for name in frame.columns
+    ]
+    widths = [_widest([head, *column]) for head, column in zip(heads, columns, strict=True)]
+    if sum(widths) + GAP * len(widths) > room:  # headings may break between words
+        pairs = zip(heads, columns, strict=True)
+        widths = [_widest([*head.split(), *column]) for head, column in pairs]
+    for count, block in enumerate(_blocks(widths, room)):
+        grid = _grid(title if count == 0 else "")
+        for head, width in zip(stub_heads, stub_widths, strict=True):
+            grid.add_column(head, width=width, overflow="fold")
+        for k in block:
+            is_text = all(isinstance(value, str) for value in frame.iloc[:, k])
+            side: Literal["left", "right"] = "left" if is_text else "right"
+            grid.add_column(heads[k], justify=side, width=min(widths[k], room), overflow="fold")
+        for row, stub in enumerate(stubs):
+            grid.add_row(*stub, *(columns[k][row] for k in block))
+        console.print()
+        console.print(grid)
+
+
+def _stubs(labels: list[list[str]]) -> list[list[str]]:
+    """Blank what an outer label repeats of the row above."""
+    former: list[str] = []
+    stubs = []
+    for row in labels:
+        same = 0
+        while same < min(len(row) - 1, len(former)) and row[same] == former[same]:
+            same += 1
+        stubs.append([""] * same + row[same:])
+        former = row
+    return stubs
+
+
+def _blocks(widths: Sequence[int], room: int) -> list[list[int]]:
+    """Columns that fit beside each other, one at least in each block."""
+    blocks: list[list[int]] = [[]]
+    used = 0
+    for k, width in enumerate(widths):
+        if blocks[-1] and used + width + GAP > room:
+            blocks.append([])
+            used = 0
+        blocks[-1].append(k)
+        used += width + GAP
+    return blocks
+
+
+def _widest(words: Sequence[str]) -> int:
+    return max((cell_len(word) for word in words), default=0)
+
+
+def _decimals(frame: pd.DataFrame) -> int:
+    """Decimals that show four figures of the largest volume, one at least."""
+    largest = max((abs(v) for v in frame.to_numpy(float).ravel() if v == v), default=0.0)
+    return min(max(3 - math.floor(math.log10(largest)), 1), 6) if largest > NOTHING else 1
+
+
+def _cell(value: Any, decimals: int | None = None, *, is_share: bool = False) -> str:
+    """Write a value; of a number without stated decimals four figures.
+
+    >>> [_cell(v) for v in (12345.678, 0.25, 3.0e-12, 7, float("nan"), "m3s")]
+    ['12345.7', '0.25', '0', '7', '', 'm3s']
+    >>> _cell(1.5, decimals=3), _cell(0.98765, is_share=True)
+    ('1.500', '98.8 %')
+    """
+    if isinstance(value, str | int):
+        return str(value)
+    if math.isnan(value):
+        return ""
+    if is_share:
+        return f"{100 * value:.1f} %"
+    if decimals is not None:
+        return f"{value:.{decimals}f}"
+    if abs(value) <= NOTHING:
+        return "0"
+    return f"{value:.1f}" if abs(value) >= 1000 else f"{value:.4g}"

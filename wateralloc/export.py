@@ -1,0 +1,211 @@
+"""Hand a case to other programs: LP and MPS files, Pyomo models, maps."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FunctionType
+from typing import Any, NoReturn
+
+from wateralloc.basin import Basin
+from wateralloc.case import Case
+from wateralloc.errors import Fault, InputError, Position, listed, suggest
+from wateralloc.horizon import Horizon
+from wateralloc.period import build_period
+from wateralloc.pyomo_model import to_pyomo
+from wateralloc.solve import write_model
+
+LONGEST_NAME = 200
+"""LP readers take 255 characters at most."""
+
+_EXPONENT = re.compile(r"[eE][0-9.eE]")
+
+
+def write_lp(case: Case, path: Path, *, member: str = "", goal: int = 1) -> None:
+    """Write the linear program of one member with the objective of one goal.
+
+    Goals before it are not held: it is the program of the goal alone.  A goal of several programs
+    (``share``) has the objective of its first.  Columns and rows have the names that
+    :func:`plain_names` makes of their labels.
+
+    Parameters
+    ----------
+    path : ends in ``.lp`` (CPLEX LP format) or ``.mps`` (free MPS format)
+    member : name of the member; default: the first
+    goal : place of the goal, from 1; soft rules count, just before the goal they name
+
+    Raises
+    ------
+    InputError
+        The case has no such member or goal.
+    OSError
+        The file cannot be written.
+    """
+    case = one_member(case, member or case.members[0].name)
+    period = build_period(case)
+    goals = dict(period.goals)
+    if goal not in goals:
+        _refuse(f"case '{case.name}' has goals 1 to {len(goals)}, not {goal}; name one of these")
+    horizon = Horizon(period.model, case.n_members, case.n_periods)
+    lp = horizon.stack()
+    expression, sense = goals[goal].objective(period.model, goal)
+    cost, constant = horizon.cost(expression)
+    labels = case.timeline.labels
+    with _replacing(path) as written:
+        write_model(
+            lp.member(0), cost[0], sense,
+            (plain_names(horizon.column_labels(labels)), plain_names(horizon.row_labels(labels))),
+            written, float(constant[0]),
+        )  # fmt: skip
+
+
+def write_pyomo(case: Case, path: Path, *, member: str = "") -> None:
+    """Write the full-horizon Pyomo model of a case with pickle; only Pyomo is needed to read it.
+
+    Parameters
+    ----------
+    member : name of the one member it has; default: all
+
+    Raises
+    ------
+    InputError
+        The case has no such member.
+    OSError
+        The file cannot be written.
+    """
+    model = to_pyomo(one_member(case, member) if member else case)
+    with _replacing(path) as written, written.open("wb") as stream:
+        _Pickler(stream).dump(model)
+
+
+class _Pickler(pickle.Pickler):
+    """Leaves out functions inside functions: rules that have made their rows."""
+
+    def reducer_override(self, thing: Any) -> Any:
+        if isinstance(thing, FunctionType) and "<locals>" in thing.__qualname__:
+            return type(None), ()
+        return NotImplemented
+
+
+def write_geojson(basin: Basin, path: Path) -> None:
+    """Write the nodes and links of a basin as GeoJSON (RFC 7946).
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    text = json.dumps(geojson(basin), ensure_ascii=False, allow_nan=False, indent=1)
+    with _replacing(path) as written:
+        written.write_text(text + "\n", encoding="utf-8")
+
+
+def geojson(basin: Basin) -> dict[str, Any]:
+    """Put the nodes and links of a basin on the map, as a FeatureCollection.
+
+    A node is a point, a link the straight line between its nodes; one without coordinates has no
+    geometry (null).  ``layer`` is ``node`` or ``link``; the id is layer and name.
+
+    Returns
+    -------
+    dict
+        Coordinates are longitude and latitude in degrees (WGS 84).
+    """
+    lon, lat = (basin.values("nodes", column) for column in ("lon", "lat"))
+    points = {node: [lon[node], lat[node]] for node in lon if node in lat}
+    features = []
+    for layer in ("link", "node"):
+        declared = basin.declared[f"{layer}s"].columns
+        keys = [c.name for c in declared if c.type in ("name", "text") and c.name != "name"]
+        for name, words in basin.tables[f"{layer}s"][keys].to_dict("index").items():
+            ends = (words["from"], words["to"]) if layer == "link" else (name,)
+            line = [points[end] for end in ends if end in points]
+            geometry: dict[str, Any] | None = None
+            if len(line) == len(ends):
+                geometry = (
+                    {"type": "LineString", "coordinates": line}
+                    if layer == "link"
+                    else {"type": "Point", "coordinates": line[0]}
+                )
+            features.append(
+                {
+                    "type": "Feature",
+                    "id": f"{layer}/{name}",
+                    "geometry": geometry,
+                    "properties": {
+                        "layer": layer,
+                        "name": name,
+                        **{key: word for key, word in words.items() if word},
+                    },
+                }
+            )
+    return {"type": "FeatureCollection", "features": features}
+
+
+def plain_names(labels: Iterable[str]) -> list[str]:
+    """Turn labels into names that LP and MPS readers take.
+
+    They have letters, digits, ``_`` and ``.`` only: a date loses its hyphens, any other run of
+    characters becomes one dot.  A name that begins with no letter, or like a number's exponent
+    (``e1``), is led by ``x.``; one that is too long is cut; where two would be the same, the later
+    ends in ``.2``, ``.3``, ...
+
+    Examples
+    --------
+    >>> plain_names(["flow[a_to_b]@2030-06-01", "storage_start[lake]@2030-06-01|initial"])
+    ['flow.a_to_b.20300601', 'storage_start.lake.20300601.initial']
+    >>> plain_names(["a b", "a-b", "7up", "e1"])
+    ['a.b', 'a.b.2', 'x.7up', 'x.e1']
+    """
+    names: dict[str, None] = {}
+    for label in labels:
+        text = re.sub(r"(\d{4})-(\d\d)-(\d\d)", r"\1\2\3", label)
+        text = re.sub(r"[^A-Za-z0-9_]+", ".", text).strip(".")
+        if not text[:1].isalpha() or _EXPONENT.match(text) or text in ("e", "E"):
+            text = f"x.{text}"
+        name = text = text[:LONGEST_NAME]
+        count = 1
+        while name in names:
+            count += 1
+            name = f"{text}.{count}"
+        names[name] = None
+    return list(names)
+
+
+def one_member(case: Case, name: str) -> Case:
+    """Return a case with one of its members alone.
+
+    Raises
+    ------
+    InputError
+        The case has no such member.
+    """
+    found = [member for member in case.members if member.name == name]
+    if not found:
+        names = [member.name for member in case.members]
+        hint = suggest(name, names) or f"; its members are {listed(names, 30)}"
+        _refuse(f"case '{case.name}' has no member '{name}'{hint}")
+    return replace(case, members=tuple(found))
+
+
+def _refuse(text: str) -> NoReturn:
+    raise InputError([Fault(Position("export"), "E303", text)])
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Yield a path to write to; the file is moved into place when it is whole."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
+            written = Path(folder) / f"written{path.suffix}"
+            yield written
+            written.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error

@@ -1,0 +1,108 @@
+"""The manifest of a result: what went in, what came out, and how sure it is."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+import wateralloc
+from wateralloc.case import Case
+from wateralloc.foresight.perfect import Solution
+from wateralloc.solve import OPTIONS
+
+PACKAGES = ("pyomo", "highspy", "numpy", "scipy", "pandas", "xarray", "netCDF4", "pydantic")
+_OF_STAGE = ("goal", "name", "sense", "value", "unit", "iterations")
+
+
+def make_manifest(
+    solution: Solution, dataset: xr.Dataset, seconds: Mapping[str, float]
+) -> dict[str, Any]:
+    """Describe a result by plain data; the same inputs give the same, but for the times."""
+    case, lp, worst = solution.case, solution.horizon.stack(), solution.certificate
+    members = [member.name for member in case.members]
+    of_members = list(zip(members, solution.stages, strict=True))
+    return {
+        "schema": 1,
+        "case": case.name,
+        "title": dict(case.title),
+        "basin": case.basin.name,
+        "inputs": _hashes(case),
+        "resolved": _portable(case.resolved),
+        "versions": {
+            "python": platform.python_version(),
+            "wateralloc": wateralloc.__version__,
+            **{package: version(package) for package in PACKAGES},
+        },
+        "solver": {"name": "HiGHS", "options": dict(OPTIONS)},
+        "size": {
+            "members": case.n_members,
+            "periods": case.n_periods,
+            "rows": lp.n_rows,
+            "columns": lp.n_columns,
+            "nonzeros": lp.n_nonzeros,
+        },
+        "stages": {
+            member: [{key: getattr(stage, key) for key in _OF_STAGE} for stage in stages]
+            for member, stages in of_members
+        },
+        "certificate": {"primal": worst.primal, "dual": worst.dual, "gap": worst.gap},
+        "drift": float(np.max(solution.drift, initial=0.0)),
+        "balance": _residuals(dataset),
+        "seconds": {name: float(value) for name, value in seconds.items()},
+        "seconds_by_stage": {
+            member: [stage.seconds for stage in stages] for member, stages in of_members
+        },
+    }
+
+
+def _residuals(dataset: xr.Dataset) -> dict[str, float]:
+    """Largest residual of a node and period, and largest over all that it gives and takes."""
+    residual = np.abs(dataset["residual"].values)
+    turnover = np.zeros(residual.shape)
+    for amount in dataset.data_vars.values():
+        if "balance_sign" in amount.attrs:
+            turnover += amount.values
+    relative = np.divide(residual, turnover, out=np.zeros(residual.shape), where=turnover > 0)
+    return {
+        "largest_residual_hm3": float(residual.max(initial=0.0)),
+        "largest_relative_residual": float(relative.max(initial=0.0)),
+    }
+
+
+def _hashes(case: Case) -> dict[str, str]:
+    """SHA-256 of every input file, by a name that is the same on every machine."""
+    basin = case.basin.folder.resolve()
+    roots = {basin: f"{case.basin.name}/"}
+    if case.files:
+        roots[Path(case.files[0]).resolve().parent] = ""
+    rules = [getattr(rule, "file", None) for rule in case.rules]
+    files = [*case.files, *(file for file in rules if isinstance(file, Path)), *case.basin.files]
+    hashes = {}
+    for path in (Path(file).resolve() for file in files):
+        names = (
+            f"{prefix}{path.relative_to(root).as_posix()}"
+            for root, prefix in roots.items()
+            if path.is_relative_to(root)
+        )
+        name = next(names, f"{path.parent.name}/{path.name}")
+        hashes[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return dict(sorted(hashes.items()))
+
+
+def _portable(value: Any) -> Any:
+    """Plain data for JSON, with absolute paths cut to their last part."""
+    if isinstance(value, Mapping):
+        return {str(key): _portable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_portable(item) for item in value]
+    if isinstance(value, Path | str):
+        path = Path(value)
+        return path.name if path.is_absolute() else str(value)
+    return value if isinstance(value, int | float | None) else str(value)

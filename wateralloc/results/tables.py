@@ -1,0 +1,283 @@
+"""Tidy tables of results: one row for each member, period and item, floats as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from wateralloc import metrics
+from wateralloc.parts.sink import OUTLET
+from wateralloc.units import HM3_PER_M3, SECONDS_PER_DAY
+
+BALANCE = (
+    "inflow", "link_in", "return_flow", "withdrawal", "evaporation", "storage_start", "storage_end",
+    "link_out",
+)  # fmt: skip
+"""Amounts of ``balance.csv`` before the residual; those of other parts follow it."""
+CLAIMANTS = ("region", "province", "sector", "demand")
+"""Who is served: scopes of the metrics of service, and of equity."""
+
+
+def make_tables(dataset: xr.Dataset) -> dict[str, pd.DataFrame]:
+    """Every table of results by the name of its file."""
+    return {name: make(dataset) for name, make in TABLES.items()}
+
+
+def allocation(dataset: xr.Dataset) -> pd.DataFrame:
+    """What each demand asked and got; `return_flow_hm3` is withdrawal less consumption.
+
+    `water_value` is the deficit avoided [hm3] by 1 hm3 more at the demand's node.
+    """
+    demand, withdrawal = dataset["demand_volume"], dataset["withdrawal"]
+    return _frame(
+        dataset, "demand",
+        region=dataset["region"], province=dataset["province"], node=dataset["demand_node"],
+        demand=dataset["demand"], sector=dataset["sector"], priority=dataset["priority"],
+        demand_hm3=demand, withdrawal_hm3=withdrawal, deficit_hm3=dataset["deficit"],
+        satisfaction=metrics.satisfaction(demand, withdrawal),
+        consumption_hm3=dataset["consumption"], return_flow_hm3=dataset["return_flow"],
+        water_value=dataset["water_value"],
+    )  # fmt: skip
+
+
+def balance(dataset: xr.Dataset) -> pd.DataFrame:
+    """Water balance of each node.
+
+    ``inflow + link_in + return_flow - withdrawal - evaporation + storage_start - storage_end -
+    link_out = residual``; an amount of another part stands after the residual, which has it with
+    the sign of the attribute ``balance_sign`` in ``results.nc``.  `return_flow_hm3` is what arrives
+    at the node in the period.
+    """
+    signed = [
+        str(name).removeprefix("balance_")
+        for name, variable in dataset.data_vars.items()
+        if "balance_sign" in variable.attrs
+    ]
+    absent = xr.zeros_like(dataset["residual"])
+    columns = {f"{name}_hm3": dataset.get(f"balance_{name}", absent) for name in BALANCE}
+    columns["residual_hm3"] = dataset["residual"]
+    columns |= {f"{name}_hm3": dataset[f"balance_{name}"] for name in signed if name not in BALANCE}
+    return _frame(dataset, "node", node=dataset["node"], **columns)
+
+
+def links(dataset: xr.Dataset) -> pd.DataFrame:
+    """Water in each link: what enters in the period, what arrives, and what of it was lost.
+
+    A sink is a link of kind ``outlet`` to ``outside``.  `flow_m3s` is the mean flow that enters.
+    """
+    flow = dataset["flow_in"] / (dataset["days"] * SECONDS_PER_DAY * HM3_PER_M3)
+    columns = {
+        "link": dataset["link"], "from": dataset["link_from"], "to": dataset["link_to"],
+        "kind": dataset["link_kind"], "flow_in_hm3": dataset["flow_in"],
+        "loss_hm3": dataset["loss"], "flow_out_hm3": dataset["flow_out"], "flow_m3s": flow,
+    }  # fmt: skip
+    return _frame(dataset, "link", **columns)
+
+
+def reservoirs(dataset: xr.Dataset) -> pd.DataFrame:
+    """State and releases of each reservoir; level and area are those of the end of the period.
+
+    A level or area is empty where the reservoir has no curve of it.
+    """
+    names = dataset["reservoir"].values
+    known = {}
+    for quantity in ("level", "area"):
+        dim = f"reservoir_with_{quantity}"
+        known[quantity] = dataset[quantity].rename({dim: "reservoir"}).reindex(reservoir=names)
+    return _frame(
+        dataset, "reservoir",
+        reservoir=dataset["reservoir"],
+        storage_start_hm3=dataset["storage_start"], storage_end_hm3=dataset["storage_end"],
+        level_m=known["level"], area_km2=known["area"], evaporation_hm3=dataset["evaporation"],
+        release_hm3=dataset["release"], spill_hm3=dataset["spill"],
+    )  # fmt: skip
+
+
+def rules(dataset: xr.Dataset) -> pd.DataFrame:
+    """What each rule asked and what came of it; a window stands at its first period.
+
+    `slack` is below 0 where the rule is broken.  `shadow_price` is by how much one unit more of the
+    requirement, or one unit less of a cap, worsens the first objective that the rule binds, in the
+    unit of that objective (``shadow_price_stage`` in ``results.nc`` says which).
+    """
+    n_members, n_rows = dataset.sizes["member"], dataset.sizes["rule_row"]
+
+    def over_members(name: str) -> np.ndarray:
+        return np.tile(dataset[name].values, n_members)
+
+    return pd.DataFrame({
+        "member": np.repeat(dataset["member"].values, n_rows),
+        "period_start": np.tile(_dates(dataset["rule_start"].values), n_members),
+        "rule": over_members("rule"), "kind": over_members("rule_kind"),
+        "required": dataset["required"].values.ravel(),
+        "achieved": dataset["achieved"].values.ravel(),
+        "unit": over_members("rule_unit"),
+        "slack": dataset["slack"].values.ravel(),
+        "shadow_price": dataset["shadow_price"].values.ravel(),
+        "kept": np.where(dataset["kept"].values.ravel(), "true", "false"),
+    })  # fmt: skip
+
+
+def _frame(dataset: xr.Dataset, dim: str, **columns: xr.DataArray) -> pd.DataFrame:
+    """Lay columns out over member, time and one more dimension, in that order."""
+    sizes = {name: dataset.sizes[name] for name in ("member", "time", dim)}
+    shape = tuple(sizes.values())
+
+    def spread(array: np.ndarray, along: int) -> np.ndarray:
+        view = [1, 1, 1]
+        view[along] = -1
+        return np.broadcast_to(array.reshape(view), shape).ravel()
+
+    frame = {
+        "member": spread(dataset["member"].values, 0),
+        "period_start": spread(_dates(dataset["time"].values), 1),
+    }
+    for name, column in columns.items():
+        if column.dims == (dim,):
+            frame[name] = spread(column.values, 2)
+        else:
+            frame[name] = column.transpose(*sizes).values.ravel()
+    return pd.DataFrame(frame)
+
+
+def _dates(times: np.ndarray) -> np.ndarray:
+    return np.datetime_as_string(times.astype("datetime64[D]")).astype(object)
+
+
+# --- metrics --------------------------------------------------------------------------------
+
+
+def metric_table(dataset: xr.Dataset) -> pd.DataFrame:
+    """Metrics of each member: of service (basin, region, sector, ...), of reservoirs and of rules.
+
+    A claimant of several demands is short in a period when they lack water together.  Names end in
+    the unit where there is one.
+    """
+    rows = [
+        *_service(dataset), *_equity(dataset), *_storage(dataset), *_through(dataset),
+        *_kept(dataset),
+    ]  # fmt: skip
+    n_members, names = dataset.sizes["member"], dataset["member"].values
+    frames = [
+        pd.DataFrame({
+            "member": np.repeat(names, len(items)), "scope": scope,
+            "name": np.tile(np.asarray(items, object), n_members), "metric": metric,
+            "value": np.broadcast_to(values, (n_members, len(items))).ravel(),
+        })
+        for scope, items, metric, values in rows
+        if len(items)
+    ]  # fmt: skip
+    columns = ["member", "scope", "name", "metric", "value"]
+    if not frames:
+        return pd.DataFrame(columns=columns)
+    table = pd.concat(frames, ignore_index=True)
+    order = {name: k for k, name in enumerate(names)}
+    by_member = np.argsort(table["member"].map(order).to_numpy(), kind="stable")
+    return table.iloc[by_member].reset_index(drop=True)[columns]
+
+
+Rows = Iterator[tuple[str, list[str], str, np.ndarray]]
+"""Scope, names, metric and values (member, name)."""
+
+
+def _service(dataset: xr.Dataset) -> Rows:
+    for scope in ("basin", *CLAIMANTS[:3], "region_sector", "demand"):
+        names, demand = _sum_by(dataset, scope, "demand_volume")
+        withdrawal = _sum_by(dataset, scope, "withdrawal")[1]
+        short = metrics.is_short(demand, withdrawal)
+        deficit = demand - withdrawal
+        share = 1.0 - metrics.satisfaction(demand, withdrawal)
+        found = {
+            "demand_hm3": demand.sum("time"),
+            "withdrawal_hm3": withdrawal.sum("time"),
+            "deficit_hm3": deficit.sum("time"),
+            "volume_reliability": metrics.volume_reliability(demand, withdrawal),
+            "time_reliability": metrics.time_reliability(short),
+            "resilience": metrics.resilience(short),
+            "vulnerability_hm3": metrics.vulnerability(deficit, short),
+            "vulnerability_share": metrics.vulnerability(share, short),
+            "worst_deficit_hm3": metrics.worst_period(deficit, short),
+            "worst_deficit_share": metrics.worst_period(share, short),
+            "longest_failure_periods": metrics.longest_failure(short),
+        }
+        for metric, values in found.items():
+            yield scope, names, metric, values.transpose("member", ...).values + 0.0
+
+
+def _equity(dataset: xr.Dataset) -> Rows:
+    for claimant in CLAIMANTS:
+        names, demand = _sum_by(dataset, claimant, "demand_volume")
+        if not names:
+            continue
+        asked = demand.sum("time")
+        served = metrics.volume_reliability(demand, _sum_by(dataset, claimant, "withdrawal")[1])
+        gini = metrics.gini(served, asked, "claimant").values[:, None]
+        yield "basin", ["all"], f"gini_among_{claimant}", gini
+        yield "basin", ["all"], f"least_served_{claimant}", served.min("claimant").values[:, None]
+
+
+def _storage(dataset: xr.Dataset) -> Rows:
+    names = list(dataset["reservoir"].values)
+    storage = dataset["storage_end"]
+    yield "reservoir", names, "lowest_storage_hm3", storage.min("time").values
+    yield "reservoir", names, "highest_storage_hm3", storage.max("time").values
+    yield "reservoir", names, "storage_at_end_hm3", storage.isel(time=-1).values
+    for metric, quantity in (
+        ("spill_hm3", "spill"), ("release_hm3", "release"), ("evaporation_hm3", "evaporation"),
+    ):  # fmt: skip
+        yield "reservoir", names, metric, dataset[quantity].sum("time").values
+    levels = list(dataset["reservoir_with_level"].values)
+    yield "reservoir", levels, "lowest_level_m", dataset["level"].min("time").values
+
+
+def _through(dataset: xr.Dataset) -> Rows:
+    """What enters and leaves the basin."""
+    outlet = (dataset["link_kind"] == OUTLET).values
+    for metric, volumes in (
+        ("inflow_hm3", dataset["balance_inflow"].values),
+        ("outflow_hm3", dataset["flow_in"].values[:, :, outlet]),
+    ):
+        yield "basin", ["all"], metric, volumes.sum(axis=(1, 2))[:, None]
+
+
+def _kept(dataset: xr.Dataset) -> Rows:
+    label = dataset["rule"].values
+    names = list(dict.fromkeys(label))
+    kept, slack = dataset["kept"].values, dataset["slack"].values
+    if names:
+        share = np.stack([kept[:, label == name].mean(axis=1) for name in names], axis=1)
+        worst = np.stack([slack[:, label == name].min(axis=1) for name in names], axis=1)
+        yield "rule", names, "share_kept", share
+        yield "rule", names, "worst_shortfall", np.maximum(-worst, 0.0) + 0.0
+
+
+def _sum_by(dataset: xr.Dataset, scope: str, quantity: str) -> tuple[list[str], xr.DataArray]:
+    """Names of a scope and the volumes (member, claimant, time) of their demands together."""
+    volumes = dataset[quantity].transpose("member", "time", "demand").values
+    if scope == "basin":
+        label = np.full(volumes.shape[2], "all", object)
+    elif scope == "region_sector":
+        pairs = zip(dataset["region"].values, dataset["sector"].values, strict=True)
+        label = np.array([f"{r}/{s}" if r else "" for r, s in pairs], object)
+    else:
+        label = dataset[scope].values
+    known = [str(name) for name in dict.fromkeys(label) if name]
+    position = {name: i for i, name in enumerate(known)}
+    total = np.zeros((len(known), *volumes.shape[:2]))
+    for d, name in enumerate(label):
+        if name in position:
+            total[position[name]] += volumes[:, :, d]
+    array = xr.DataArray(
+        total.transpose(1, 0, 2), dims=("member", "claimant", "time"),
+        coords={"member": dataset["member"].values, "claimant": known},
+    )  # fmt: skip
+    return known, array
+
+
+TABLES: dict[str, Callable[[xr.Dataset], pd.DataFrame]] = {
+    "allocation": allocation, "balance": balance, "links": links, "reservoirs": reservoirs,
+    "rules": rules, "metrics": metric_table,
+}  # fmt: skip
