@@ -498,6 +498,8 @@ class _Reader:
         self._read_curves()
         self._check_references()
         self._read_all_series()
+        for part in self.parts:
+            part.complete(self.tables)
         basin = self._basin(settings)
         self._check_varying(basin)
         _check_topology(basin, self.findings)

@@ -42,6 +42,8 @@ BAR_AFTER = 2.0
 STOPPED = 130
 GAP = 2
 """Characters between columns."""
+LABEL = 16
+"""Characters that a column of labels keeps in a narrow terminal."""
 NOTHING = 1e-9
 """A number up to this is rounding."""
 START = "pilot_sharing"
@@ -205,9 +207,9 @@ def run(
     The tables, results.nc and manifest.json go to results/<case>/. Former results of the case are
     replaced once the new ones are whole. Faults in the input are listed, and nothing is written.
     """
-    from wateralloc import job
-
     with _progress("members") as progress:
+        from wateralloc import job
+
         results = job.run(case, changes=_parse_changes(changes), progress=progress)
         started = time.perf_counter()
         folder = results.write(out or Path("results") / results.manifest["case"])
@@ -444,9 +446,7 @@ def _read_results(result: str) -> Results:
 
 @app.command()
 def new(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder to make, or an empty one.")
-    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make, or an empty one.")],
 ) -> None:
     """Copy the bundled basin and its cases, to start from."""
     from wateralloc.case import bundled_folder
@@ -623,20 +623,24 @@ def _print_frame(
     """
     index = frame.index.to_frame(index=False)
     stubs = _stubs([[str(label) for label in row] for row in index.to_numpy()])
-    stub_heads = [say(str(name)) for name in index.columns]
-    stub_widths = [_widest([head, *(row[k] for row in stubs)]) for k, head in enumerate(stub_heads)]
-    while sum(stub_widths) + GAP * len(stub_widths) > max(console.width // 2, 20):
-        stub_widths[stub_widths.index(max(stub_widths))] -= 1
-    room = console.width - sum(stub_widths) - GAP * len(stub_widths)
+    stub_heads = [say(str(name or "")) for name in frame.index.names]
     heads = [say(str(name)) for name in frame.columns]
     columns = [
         [_cell(value, decimals, is_share=str(name) in shares) for value in frame[name]]
         for name in frame.columns
     ]
-    widths = [_widest([head, *column]) for head, column in zip(heads, columns, strict=True)]
-    if sum(widths) + GAP * len(widths) > room:  # headings may break between words
-        pairs = zip(heads, columns, strict=True)
-        widths = [_widest([*head.split(), *column]) for head, column in pairs]
+    stub_words = [[head, *(row[k] for row in stubs)] for k, head in enumerate(stub_heads)]
+    column_words = [[head, *column] for head, column in zip(heads, columns, strict=True)]
+    stub_widths = [_widest(words) for words in stub_words]
+    widths = [_widest(words) for words in column_words]
+    if _total(stub_widths) + _total(widths) > console.width:  # break headings and labels at spaces
+        widths = [_widest([*words[0].split(), *words[1:]]) for words in column_words]
+        least = _total([min(_widest(" ".join(words).split()), LABEL) for words in stub_words])
+        room = console.width - _total(widths)
+        most = room if room >= least else max(least, console.width // 3)
+        while _total(stub_widths) > most and max(stub_widths) > 1:
+            stub_widths[stub_widths.index(max(stub_widths))] -= 1
+    room = console.width - _total(stub_widths)
     for count, block in enumerate(_blocks(widths, room)):
         grid = _grid(title if count == 0 else "")
         for head, width in zip(stub_heads, stub_widths, strict=True):
@@ -675,6 +679,10 @@ def _blocks(widths: Sequence[int], room: int) -> list[list[int]]:
         blocks[-1].append(k)
         used += width + GAP
     return blocks
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + GAP * len(widths)
 
 
 def _widest(words: Sequence[str]) -> int:

@@ -452,12 +452,38 @@ class Horizon:
 
     def _lay_columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Name the column of every variable in every period; return bounds and what is common."""
-        repeats, periods = self._repeats, np.arange(self.n_periods)
-        carried = {id(c.now): c for c in repeats.carried}
-        bounds: list[tuple[_Copies, Any, Any]] = []
-        common: list[_Copies] = []
-        n_columns = 0
+        limits: list[tuple[Any, Any]] = []
+        n_decided = self._place_decided(limits)
+        notes = self._order_carried()
+        n_columns = self._place_carried(notes, n_decided, limits)
+        _check_size(n_columns, 0, 0)
+        lower = np.empty((self.n_members, n_columns))
+        upper = np.empty((self.n_members, n_columns))
+        common = np.zeros(n_columns, bool)
+        for copies, (low, high) in zip(self._column_copies, limits, strict=True):
+            span = copies.span
+            lower[:, span], upper[:, span] = low, high
+            if id(copies.component) in self._repeats.common:
+                common[span] = True
+        repeated = set(self._repeats.shared)  # variables that have a column in several periods
+        for note in notes:
+            if id(note.before) in repeated:
+                repeated.add(id(note.now))
+            # the columns that hold initial values come last and stay as they are
+            decided = lower[:, :n_decided], upper[:, :n_decided]
+            self._tighten(note, *decided, id(note.now) in repeated)
+        # written so that NaN fails too
+        if not ((lower < np.inf).all() and (upper > -np.inf).all()):
+            self._refuse_limit(~(lower < np.inf), self._column_copies, "lower bound")
+            self._refuse_limit(~(upper > -np.inf), self._column_copies, "upper bound")
+        return lower, upper, common
+
+    def _place_decided(self, limits: list[tuple[Any, Any]]) -> int:
+        """Place own and shared variables and add their bounds; return the number of columns."""
+        periods = np.arange(self.n_periods)
+        carried = {id(note.now) for note in self._repeats.carried}
         seen = set()
+        n_columns = 0
         for variable in self.model.component_data_objects(pyo.Var, descend_into=True):
             key = id(variable)
             if key in seen:  # a Reference shows its variables again
@@ -468,61 +494,41 @@ class Horizon:
             if key in carried:
                 continue
             low, high = self._bounds(variable)
-            window = repeats.shared.get(key)
+            window = self._repeats.shared.get(key)
             if window is None:
                 copies = _Copies(variable, n_columns, periods)
-                self.columns[key] = np.arange(n_columns, n_columns + self.n_periods, dtype=_INDEX)
+                map_ = np.arange(n_columns, n_columns + self.n_periods, dtype=_INDEX)
             else:
                 order, starts, first_periods = self._windows(variable, window)
                 copies = _Copies(variable, n_columns, first_periods)
                 map_ = np.empty(self.n_periods, _INDEX)
-                map_[order] = np.repeat(
-                    np.arange(n_columns, n_columns + starts.size),
-                    np.diff(starts, append=order.size),
-                )
-                self.columns[key] = map_
-                low, high = (
+                place = np.arange(n_columns, n_columns + starts.size)
+                map_[order] = np.repeat(place, np.diff(starts, append=order.size))
+                low, high = (  # the tightest over each window
                     ufunc.reduceat(np.broadcast_to(limit, self._shape)[:, order], starts, axis=1)
                     for ufunc, limit in ((np.maximum, low), (np.minimum, high))
                 )
-                if key in repeats.common:
-                    common.append(copies)
-            bounds.append((copies, low, high))
+            self.columns[key] = map_
+            self._column_copies.append(copies)
+            limits.append((low, high))
             n_columns += copies.count
-        notes = self._order_carried()
-        n_decided = n_columns
-        repeated = set(repeats.shared)  # variables that have a column in several periods
+        return n_columns
+
+    def _place_carried(
+        self, notes: list[Carried], n_columns: int, limits: list[tuple[Any, Any]]
+    ) -> int:
+        """Place carried variables and add columns for their initial values; return the number."""
+        periods = np.arange(self.n_periods)
         for note in notes:
             count = min(note.lag, self.n_periods)
-            initial = self._initial(note)[:, :count]
-            copies = _Copies(note.now, n_columns, periods[:count], "|initial")
-            before = self.columns[id(note.before)][: self.n_periods - count]
+            initial = self._initial(note, count)
+            self._column_copies.append(_Copies(note.now, n_columns, periods[:count], "|initial"))
+            limits.append((initial, initial))
+            before = self.columns[id(note.before)]
             first = np.arange(n_columns, n_columns + count, dtype=_INDEX)
-            self.columns[id(note.now)] = np.concatenate([first, before])
-            bounds.append((copies, initial, initial))
+            self.columns[id(note.now)] = np.concatenate([first, before[: self.n_periods - count]])
             n_columns += count
-            if id(note.before) in repeated:
-                repeated.add(id(note.now))
-        _check_size(n_columns, 0, 0)
-
-        lower = np.empty((self.n_members, n_columns))
-        upper = np.empty((self.n_members, n_columns))
-        for copies, low, high in bounds:
-            lower[:, copies.span], upper[:, copies.span] = low, high
-            self._column_copies.append(copies)
-        for note in notes:
-            # the columns that hold initial values come last and stay as they are
-            self._tighten(
-                note, lower[:, :n_decided], upper[:, :n_decided], id(note.now) in repeated
-            )
-        # written so that NaN fails too
-        if not ((lower < np.inf).all() and (upper > -np.inf).all()):
-            self._refuse_limit(~(lower < np.inf), self._column_copies, "lower bound")
-            self._refuse_limit(~(upper > -np.inf), self._column_copies, "upper bound")
-        flag = np.zeros(n_columns, bool)
-        for copies in common:
-            flag[copies.span] = True
-        return lower, upper, flag
+        return n_columns
 
     def _bounds(self, variable: Any) -> tuple[Any, Any]:
         """Bounds of a variable in each period; its value where it is fixed."""
@@ -551,19 +557,19 @@ class Horizon:
             ordered += ready
         return ordered
 
-    def _initial(self, note: Carried) -> np.ndarray:
-        """Initial values of a carried variable (member, at least lag)."""
+    def _initial(self, note: Carried, count: int) -> Any:
+        """Values of a carried variable before it carries: a number, or (member, count)."""
         value = note.initial
         if value.__class__ not in native_numeric_types and not isinstance(value, np.ndarray):
             value = pyo.value(value)
-        value = np.asarray(value, float)
-        width = value.shape[-1] if value.ndim else 1
-        if width == 1:
-            width = self.n_periods
+        if value.__class__ in native_numeric_types:
+            return value
+        value = np.atleast_1d(np.asarray(value, float))
+        width = value.shape[-1]
         try:
-            if width < min(note.lag, self.n_periods) or width not in (note.lag, self.n_periods):
+            if width not in (1, note.lag, self.n_periods):
                 raise ValueError
-            return np.broadcast_to(value, (self.n_members, width))
+            return np.broadcast_to(value[..., :count], (self.n_members, count))
         except ValueError:
             raise ModelError(
                 f"initial values of '{note.now.name}' have shape {value.shape}; give one number, "

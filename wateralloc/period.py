@@ -121,9 +121,8 @@ def _add_rules(m: pyo.ConcreteModel, case: Case) -> tuple[RuleRow, ...]:
 
 
 def _rule_row(rule: Rule, row: Any) -> RuleRow:
-    name = row.name.removeprefix("rules.").removesuffix("[]")
-    if not name.startswith(rule.name):
-        name = f"{rule.name}.{name}"
+    own = row.name.removesuffix("[]")  # of a user's function, on the model itself
+    name = own.removeprefix("rules.") if own.startswith("rules.") else f"{rule.name}.{own}"
     lower, upper = row.lower, row.upper
     if (lower is None) == (upper is None):
         raise ModelError(

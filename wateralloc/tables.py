@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
@@ -245,8 +246,16 @@ def read_yaml(path: Path, findings: Findings) -> YamlFile:
     return file
 
 
+class _Constructor(SafeConstructor):
+    """Keep dates as text: whoever wants a date says where and why it is none."""
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
+
+
 def _yaml() -> YAML:
     yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Constructor
     yaml.allow_duplicate_keys = True  # found below, all at once and with both places
     return yaml
 

@@ -76,3 +76,24 @@ def test_golden(tmp_path):
         tmp_path, consumption_fraction=0.25, return_to="sea", return_lag_periods=1,
         return_weights="0.6 0.4",
     ), GOLDEN)
+
+
+def test_region_and_province_are_those_of_the_node_where_none_is_named(tmp_path):
+    case = make_case(
+        tmp_path, periods=1, goals=[{"meet": {"regions": ["hills"]}}],
+        nodes=[
+            {"name": "river", "kind": "inflow", "region": "hills", "province": "son_la"},
+            {"name": "sea", "kind": "sink"},
+        ],
+        links=[{"name": "reach", "from": "river", "to": "sea", "kind": "reach"}],
+        demands=[
+            {"name": "farm", "node": "river", "sector": "irrigation", "annual_hm3": 365},
+            {"name": "town", "node": "river", "sector": "domestic", "annual_hm3": 365,
+             "region": "delta"},
+        ],
+        series=inflow(river=[9]),
+    )
+    table = case.basin.tables["demands"]
+    assert table["region"].to_dict() == {"farm": "hills", "town": "delta"}
+    assert set(table["province"]) == {"son_la"}
+    assert case.goals[0].users_in(case.basin) == ["farm"]

@@ -391,6 +391,17 @@ def test_stack_is_made_once_and_terms_are_kept() -> None:
     assert horizon.terms(expression) is horizon.terms(expression)
 
 
+@pytest.mark.parametrize("initial", [7, 7.0, np.float64(7), np.array(7.0), np.array([[7.0]])])
+def test_initial_value_as_any_number(initial: Any) -> None:
+    m = period()
+    m.repeats.carry(m.y, m.x, 2, initial)
+    m.z = pyo.Var()
+    m.q = pyo.Param(initialize=lambda m: initial, **DATA)
+    m.repeats.carry(m.z, m.y, 1, m.q)
+    lp = stacked(m)
+    assert lp.col_lower[0, 3:].tolist() == lp.col_upper[0, 3:].tolist() == [7, 7, 7]
+
+
 def test_lag_longer_than_the_horizon() -> None:
     m = period()
     m.repeats.carry(m.y, m.x, 5, np.arange(5.0))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +169,22 @@ def test_amount_of_another_part_stands_after_the_residual(results: Results) -> N
     assert set(table["recharge_hm3"]) == {2.0}
 
 
+def test_basin_without_inflow_or_users(tmp_path: Path) -> None:
+    parts = {key: rows for key, rows in river().items() if key in ("nodes", "links")}
+    results = results_of(tmp_path, [{"minimise": "outflow"}], **parts)
+    results.write(tmp_path / "out")
+    assert rows_of(tmp_path / "out/allocation.csv") == []
+    assert {row["inflow_hm3"] for row in rows_of(tmp_path / "out/balance.csv")} == {"0.0"}
+    values = results.tables()["metrics"].set_index("metric")["value"]
+    assert values["inflow_hm3"] == 0.0
+    xr.testing.assert_identical(Results.read(tmp_path / "out").dataset, results.dataset)
+
+
+def test_reading_results_does_not_load_the_formulation() -> None:
+    code = "import sys, wateralloc.report.tables; sys.exit('pyomo' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 # --- prices ---------------------------------------------------------------------------------
 
 
@@ -262,6 +280,30 @@ def test_broken_soft_rule(tmp_path: Path) -> None:
     kept = results.tables()["metrics"].query("scope == 'rule'").set_index("metric")["value"]
     assert kept["share_kept"] == 0.0
     assert kept["worst_shortfall"] == pytest.approx(3 / HM3_OF_A_DAY, rel=1e-9)
+
+
+def test_rule_of_several_rows_over_windows(tmp_path: Path) -> None:
+    """A user's rule of two items, summed over two windows; the last day is in none."""
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\n"
+        "import pyomo.environ as pyo\n"
+        "def half(m, case):\n"
+        "    m.half = pyo.Constraint(['farm', 'works'], rule=lambda m, d: m.withdrawal[d] <= 5)\n"
+        "    m.repeats.total(m.half, np.array([0, 1, -1]))\n",
+        encoding="utf-8",
+    )
+    rule = {"rule": "python", "name": "mine", "file": "mine.py", "function": "half"}
+    results = results_of(tmp_path, [{"meet": {}}], [rule])
+    results.write(tmp_path / "out")
+    rows = rows_of(tmp_path / "out/rules.csv")
+    assert [(row["rule"], row["period_start"]) for row in rows] == [
+        ("mine.half[farm]", "2001-01-01"), ("mine.half[farm]", "2001-01-02"),
+        ("mine.half[works]", "2001-01-01"), ("mine.half[works]", "2001-01-02"),
+    ]  # fmt: skip
+    assert [float(row["required"]) for row in rows] == [5, 5, 5, 5]
+    achieved = [float(row["achieved"]) for row in rows]
+    assert achieved == pytest.approx([5, 4, 3.5, 2], abs=1e-9)  # the works also have what passes
+    assert "mine.py" in results.manifest["inputs"]
 
 
 def test_case_without_rules_has_empty_rules(results: Results, tmp_path: Path) -> None:

@@ -68,6 +68,9 @@ class Part(ABC):
     balance: ClassVar[dict[str, int]] = {}
     reports: ClassVar[dict[str, str]] = {}
 
+    def complete(self, tables: dict[str, pd.DataFrame]) -> None:
+        """Fill cells whose default stands in another table, in place."""
+
     def check(self, basin: Basin, findings: Findings) -> None:
         """Add the faults that only several columns together show."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyomo.environ as pyo
 
 from wateralloc.basin import Basin
@@ -15,6 +16,8 @@ from wateralloc.parts import DATA, HM3, Part, Quantity, by_node
 from wateralloc.tables import Column, Table
 
 DAYS_OF_YEAR = 365.0
+PATTERN_MEAN = 1e-3
+"""Largest difference from 1 of the yearly mean of a demand's pattern (rounding of its values)."""
 
 DEMANDS = Table(
     "demands",
@@ -82,6 +85,13 @@ class Demand(Part):
         "return_flow": "demand", "return_arriving": "demand", "benefit": "demand",
     }
 
+    def complete(self, tables: dict[str, pd.DataFrame]) -> None:
+        demands, nodes = tables["demands"], tables["nodes"]
+        for column in ("region", "province"):
+            known = nodes[column].to_dict()
+            of_node = [known.get(node, "") for node in demands["node"]]
+            demands[column] = demands[column].where(demands[column] != "", of_node)
+
     def check(self, basin: Basin, findings: Findings) -> None:
         table = basin.tables["demands"]
         for name in table.index:
@@ -100,6 +110,13 @@ class Demand(Part):
                     basin.position("demands", name, "return_to"), "E243",
                     f"demand '{name}' consumes {row['consumption']:g} of its withdrawal but the rest has "
                     "no node to return to; name one in return_to or set consumption_fraction to 1",
+                )
+            pattern = basin.patterns.get(row["pattern"])
+            if pattern is not None and abs(pattern.by_day.mean() - 1) > PATTERN_MEAN:
+                findings.add(
+                    basin.position("demands", name, "pattern"), "E223",
+                    f"pattern '{row['pattern']}' of demand '{name}' has a yearly mean of "
+                    f"{pattern.by_day.mean():.4f}; must be 1, so that annual_hm3 is a year's volume",
                 )
             weights = row["return_weights"]
             if weights and abs(sum(weights) - 1) > 1e-9:

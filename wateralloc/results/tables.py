@@ -9,7 +9,6 @@ import pandas as pd
 import xarray as xr
 
 from wateralloc import metrics
-from wateralloc.parts.sink import OUTLET
 from wateralloc.units import HM3_PER_M3, SECONDS_PER_DAY
 
 BALANCE = (
@@ -235,12 +234,9 @@ def _storage(dataset: xr.Dataset) -> Rows:
 
 def _through(dataset: xr.Dataset) -> Rows:
     """What enters and leaves the basin."""
-    outlet = (dataset["link_kind"] == OUTLET).values
-    for metric, volumes in (
-        ("inflow_hm3", dataset["balance_inflow"].values),
-        ("outflow_hm3", dataset["flow_in"].values[:, :, outlet]),
-    ):
-        yield "basin", ["all"], metric, volumes.sum(axis=(1, 2))[:, None]
+    for name in ("inflow", "outflow"):
+        volume = dataset[name].sum(["time", "node"]).values
+        yield "basin", ["all"], f"{name}_hm3", volume[:, None]
 
 
 def _kept(dataset: xr.Dataset) -> Rows:

@@ -39,9 +39,13 @@ class Quota(Rule, Users):
 
     kind = "quota"
 
-    volume_hm3: Annotated[float | None, Field(ge=0, description="cap on each window")] = None
+    volume_hm3: Annotated[
+        float | None,
+        Field(strict=True, ge=0, allow_inf_nan=False, description="cap on each window"),
+    ] = None
     share_of_demand: Annotated[
-        float | None, Field(ge=0, le=1, description="cap as a share of the group's demand")
+        float | None,
+        Field(strict=True, ge=0, le=1, description="cap as a share of the group's demand"),
     ] = None
     window: Annotated[
         Literal["period", "month", "season", "year", "horizon"], Field(description="window of the cap")

@@ -175,11 +175,8 @@ def _coordinates(case: Case) -> dict[str, Any]:
     for name in ("kind", "region", "province", "sub_basin"):
         found[f"node_{name}"] = variable("node", text(nodes[name]), f"{name} of the node")
     found["demand_node"] = variable("demand", text(demands["node"]), "node of the demand")
-    for name in ("region", "province"):
-        pairs = zip(demands[name], demands["node"], strict=True)
-        words = text(own or nodes.at[node, name] for own, node in pairs)
-        found[name] = variable("demand", words, f"{name} of the demand")
-    found["sector"] = variable("demand", text(demands["sector"]), "sector of the demand")
+    for name in ("region", "province", "sector"):
+        found[name] = variable("demand", text(demands[name]), f"{name} of the demand")
     found["priority"] = variable("demand", whole(demands["priority"]), "priority, 1 first")
     return found
 
