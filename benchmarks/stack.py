@@ -31,7 +31,7 @@ from benchmarks.tree_basin import (
     plain_model,
 )
 from wateralloc.horizon import Horizon, MemberProgram
-from wateralloc.solve import OPTIONS
+from wateralloc.solve import OPTIONS, load
 
 DEFAULT_SCALING = 2
 """HiGHS's own choice of ``simplex_scale_strategy``."""
@@ -94,7 +94,7 @@ def stacked(basin: Basin) -> tuple[highspy.Highs, dict[str, float], Horizon, np.
     lp = horizon.stack().member(0)
     cost = horizon.cost(m.cost)[0][0]
     watch.lap("stack")
-    highs = hand_over(lp, cost)
+    highs = load(lp, cost)
     watch.lap("hand_over")
     return highs, watch.seconds, horizon, cost
 

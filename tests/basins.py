@@ -73,8 +73,7 @@ def write_basin(
         (folder / "series").mkdir(exist_ok=True)
         if isinstance(rows, Mapping):
             rows = [
-                dict(zip(rows, values, strict=True))
-                for values in zip(*rows.values(), strict=True)
+                dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)
             ]
         write_rows(folder / "series" / f"{name}.csv", rows)
     return folder
@@ -107,31 +106,67 @@ def tiny_parts() -> dict[str, Any]:
     """
     return {
         "nodes": [
-            {"name": "spring", "kind": "inflow", "region": "north", "province": "upland",
-             "sub_basin": "main", "lon": 105.1, "lat": 21.5, "name_vi": "Suối",
-             "name_en": "Spring"},
+            {
+                "name": "spring",
+                "kind": "inflow",
+                "region": "north",
+                "province": "upland",
+                "sub_basin": "main",
+                "lon": 105.1,
+                "lat": 21.5,
+                "name_vi": "Suối",
+                "name_en": "Spring",
+            },
             {"name": "lake", "kind": "reservoir", "region": "north", "province": "upland"},
             {"name": "town", "kind": "junction", "region": "south", "province": "lowland"},
             {"name": "sea", "kind": "sink"},
         ],
         "links": [
             {"name": "upper", "from": "spring", "to": "lake", "kind": "reach"},
-            {"name": "outlet", "from": "lake", "to": "town", "kind": "turbine",
-             "capacity_m3s": 50, "loss_fraction": 0.01},
+            {
+                "name": "outlet",
+                "from": "lake",
+                "to": "town",
+                "kind": "turbine",
+                "capacity_m3s": 50,
+                "loss_fraction": 0.01,
+            },
             {"name": "lower", "from": "town", "to": "sea", "kind": "reach", "cost_vnd_m3": 0},
         ],
         "reservoirs": [
-            {"name": "lake", "dead_hm3": 10, "normal_hm3": 100, "initial_hm3": 50,
-             "flood_limit_hm3": "pattern:flood_limit", "evaporation_mm_day": "pattern:evaporation",
-             "curve": "lake"},
+            {
+                "name": "lake",
+                "dead_hm3": 10,
+                "normal_hm3": 100,
+                "initial_hm3": 50,
+                "flood_limit_hm3": "pattern:flood_limit",
+                "evaporation_mm_day": "pattern:evaporation",
+                "curve": "lake",
+            },
         ],
         "demands": [
-            {"name": "town_domestic", "node": "town", "sector": "domestic", "region": "south",
-             "province": "lowland", "priority": 1, "annual_hm3": 36.5,
-             "consumption_fraction": 0.3, "return_to": "sea"},
-            {"name": "town_irrigation", "node": "town", "sector": "irrigation", "region": "south",
-             "province": "lowland", "priority": 2, "annual_hm3": 73, "pattern": "irrigation",
-             "value_vnd_m3": 770},
+            {
+                "name": "town_domestic",
+                "node": "town",
+                "sector": "domestic",
+                "region": "south",
+                "province": "lowland",
+                "priority": 1,
+                "annual_hm3": 36.5,
+                "consumption_fraction": 0.3,
+                "return_to": "sea",
+            },
+            {
+                "name": "town_irrigation",
+                "node": "town",
+                "sector": "irrigation",
+                "region": "south",
+                "province": "lowland",
+                "priority": 2,
+                "annual_hm3": 73,
+                "pattern": "irrigation",
+                "value_vnd_m3": 770,
+            },
         ],
         "environmental_flows": [{"name": "town_minimum", "node": "town", "minimum_m3s": 1}],
         "projections": [{"sector": "domestic", "year": 2030, "factor": 1.2}],

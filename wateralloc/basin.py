@@ -52,7 +52,10 @@ NODES = Table(
     (
         Column("name", "name of the node", "name", required=True),
         Column(
-            "kind", "what it is", "text", required=True,
+            "kind",
+            "what it is",
+            "text",
+            required=True,
             choices=("inflow", "junction", "reservoir", "aquifer", "control", "sink"),
         ),
         Column("region", "region it lies in", "name", refers_to="regions"),
@@ -61,8 +64,11 @@ NODES = Table(
         Column("lon", "longitude, degrees east", low=-180, high=180),
         Column("lat", "latitude, degrees north", low=-90, high=90),
         Column(
-            "inflow", "local natural inflow, below that of the nodes upstream", dimension="flow",
-            low=0, varies="hydrology",
+            "inflow",
+            "local natural inflow, below that of the nodes upstream",
+            dimension="flow",
+            low=0,
+            varies="hydrology",
         ),
         Column("name_vi", "Vietnamese name", "text"),
         Column("name_en", "English name", "text"),
@@ -144,9 +150,7 @@ class Curve:
         storages, levels = self.points["level"]
         return self._interpolate(level, levels, storages, "level", "m")
 
-    def _interpolate(
-        self, at: Any, x: np.ndarray, y: np.ndarray, quantity: str, unit: str
-    ) -> Any:
+    def _interpolate(self, at: Any, x: np.ndarray, y: np.ndarray, quantity: str, unit: str) -> Any:
         at = np.asarray(at, float)
         slack = 1e-6 * (x[-1] - x[0])  # a solver's tolerance
         odd = ~((at >= x[0] - slack) & (at <= x[-1] + slack))
@@ -271,7 +275,8 @@ class Basin:
 def _tables_with(declared: Mapping[str, Table], quantity: str) -> list[str]:
     """Tables that have a varying column of a name."""
     return [
-        table.name for table in declared.values()
+        table.name
+        for table in declared.values()
         if any(c.name == quantity and c.varies != "no" for c in table.columns)
     ]
 
@@ -332,15 +337,18 @@ class BasinFile(_Strict):
     licence: Annotated[str, Field(default="", description="licence of the tables")]
     sources: Annotated[str, Field(default="", description="file that says where figures come from")]
     regions: Annotated[
-        dict[str, Label], BeforeValidator(_labels),
+        dict[str, Label],
+        BeforeValidator(_labels),
         Field(default={}, description="who shares water: name -> {en, vi}"),
     ]
     provinces: Annotated[
-        dict[str, Province], BeforeValidator(_labels),
+        dict[str, Province],
+        BeforeValidator(_labels),
         Field(default={}, description="name -> {en, vi, region}"),
     ]
     sectors: Annotated[
-        dict[str, Label], BeforeValidator(_labels),
+        dict[str, Label],
+        BeforeValidator(_labels),
         Field(default={}, description="what water is for, in their order: name -> {en, vi}"),
     ]
 
@@ -366,7 +374,8 @@ def _read_settings(path: Path, findings: Findings) -> tuple[BasinFile | None, di
                 if not is_identifier(name):
                     at = k if isinstance(data[key], list) else name
                     findings.add(
-                        file.key_position(key, at), "E210",
+                        file.key_position(key, at),
+                        "E210",
                         f"name '{name}' under {key} is not valid; {NAMES_ARE}",
                     )
     try:
@@ -378,7 +387,8 @@ def _read_settings(path: Path, findings: Findings) -> tuple[BasinFile | None, di
     for name, province in settings.provinces.items():
         if province.region and province.region not in settings.regions:
             findings.add(
-                file.position("provinces", name, "region"), "E211",
+                file.position("provinces", name, "region"),
+                "E211",
                 f"region '{province.region}' of province '{name}' does not exist"
                 f"{_or(suggest(province.region, settings.regions), 'declare it under regions')}",
             )
@@ -388,7 +398,8 @@ def _read_settings(path: Path, findings: Findings) -> tuple[BasinFile | None, di
 def _without_meta(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            key: _without_meta(item) for key, item in value.items()
+            key: _without_meta(item)
+            for key, item in value.items()
             if not str(key).startswith("meta_")
         }
     return value
@@ -398,9 +409,7 @@ def _add_setting(file: YamlFile, fault: Any, findings: Findings) -> None:
     keys = tuple(key for key in fault["loc"] if key != "[key]")
     name = ".".join(str(key) for key in keys)
     if fault["type"] == "missing":
-        findings.add(
-            file.position(*keys[:-1]), "E302", f"required key '{name}' is missing; add it"
-        )
+        findings.add(file.position(*keys[:-1]), "E302", f"required key '{name}' is missing; add it")
     elif fault["type"] == "extra_forbidden":
         model: type[BaseModel] = BasinFile if len(keys) == 1 else Label
         if len(keys) == 3 and keys[0] == "provinces":
@@ -408,7 +417,8 @@ def _add_setting(file: YamlFile, fault: Any, findings: Findings) -> None:
         known = [info.alias or key for key, info in model.model_fields.items()]
         base = split_unit(str(keys[-1]))[0]
         hint = (
-            f"; keys here have no unit: write '{base}'" if base in known and base != keys[-1]
+            f"; keys here have no unit: write '{base}'"
+            if base in known and base != keys[-1]
             else suggest(str(keys[-1]), known) or f"; keys here are {listed(known)}, or meta_..."
         )
         findings.add(file.key_position(*keys), "E301", f"unknown key '{name}'{hint}")
@@ -463,7 +473,10 @@ class _Reader:
     """Reads one folder, step by step; later steps skip what earlier ones found broken."""
 
     def __init__(
-        self, folder: Path, changes: Mapping[str, Any], findings: Findings,
+        self,
+        folder: Path,
+        changes: Mapping[str, Any],
+        findings: Findings,
         locate: Callable[..., Position] | None,
     ) -> None:
         self.folder, self.changes, self.findings = folder, changes, findings
@@ -527,7 +540,8 @@ class _Reader:
         """File and line of the rows of some names, in every table that has one."""
         rows = (
             frame.attrs["positions"][key, ""]
-            for table, frame in self.tables.items() if self.declared[table].key
+            for table, frame in self.tables.items()
+            if self.declared[table].key
             for key in frame.index.intersection(list(keys))
         )
         return {(at.file, at.line) for at in rows}
@@ -580,7 +594,8 @@ class _Reader:
         for name in self.changes:
             if name not in self.declared:
                 self.findings.add(
-                    self.locate(name), "E211",
+                    self.locate(name),
+                    "E211",
                     f"unknown table '{name}' in changes"
                     f"{_or(suggest(name, self.declared), f'tables are {listed(self.declared)}')}",
                 )
@@ -589,14 +604,19 @@ class _Reader:
             changes = self.changes.get(name) or {}
             if not isinstance(changes, Mapping):
                 self.findings.add(
-                    self.locate(name), "E303",
+                    self.locate(name),
+                    "E303",
                     f"changes of table '{name}' must be row names with columns; correct it",
                 )
                 changes = {}
             if table.required or path.exists():
                 self.files.append(path)
                 self.tables[name] = read_table(
-                    path, table, self.findings, currency=self.currency, changes=changes,
+                    path,
+                    table,
+                    self.findings,
+                    currency=self.currency,
+                    changes=changes,
                     locate=partial(self.locate, name),
                 )
                 self.doubtful |= {(name, key) for key in self.tables[name].attrs["faulty"]}
@@ -604,7 +624,8 @@ class _Reader:
             self.tables[name] = empty_table(table, path)
             for row in changes:
                 self.findings.add(
-                    self.locate(name, row), "E211",
+                    self.locate(name, row),
+                    "E211",
                     f"unknown {table.item} '{row}': the basin has no {name}.csv; add it",
                 )
 
@@ -634,7 +655,10 @@ class _Reader:
         for name, rows in groups.items():
             if not is_identifier(name):
                 self._fault(
-                    table, rows.index[0], column, "E210",
+                    table,
+                    rows.index[0],
+                    column,
+                    "E210",
                     f"{column} '{name}' is not valid; {NAMES_ARE}",
                 )
         return groups
@@ -662,7 +686,9 @@ class _Reader:
             if first_unit and unit is None and first_unit != "1":
                 hint = _or(suggest(first_unit, UNITS), f"units are 1, {listed(UNITS, 99)}")
                 fault(
-                    rows.index[0], "unit", "E207",
+                    rows.index[0],
+                    "unit",
+                    "E207",
                     f"unit '{first_unit}' of pattern '{name}' is not known{hint}",
                 )
                 is_sound = False
@@ -670,7 +696,9 @@ class _Reader:
                 if rows.at[row, "unit"] not in (first_unit, ""):
                     is_sound = False
                     fault(
-                        row, "unit", "E223",
+                        row,
+                        "unit",
+                        "E223",
                         f"unit is '{rows.at[row, 'unit']}' but pattern '{name}' began with "
                         f"'{first_unit}'; must be the same throughout",
                     )
@@ -686,7 +714,9 @@ class _Reader:
                 if starts and start <= starts[-1]:
                     is_sound = False
                     fault(
-                        row, "start", "E223",
+                        row,
+                        "start",
+                        "E223",
                         f"start {text} of pattern '{name}' is not after {starts[-1][0]:02d}-"
                         f"{starts[-1][1]:02d}; must increase through the year",
                     )
@@ -694,7 +724,9 @@ class _Reader:
             if is_sound:
                 factor = unit.factor if unit else 1.0
                 self.patterns[name] = Pattern(
-                    name, tuple(starts), tuple(float(v) * factor for v in rows["value"]),
+                    name,
+                    tuple(starts),
+                    tuple(float(v) * factor for v in rows["value"]),
                     CANONICAL[unit.dimension] if unit else "1",
                 )
         if self._has_lost_rows("patterns", "pattern"):
@@ -742,7 +774,10 @@ class _Reader:
             return unit
         ways = [u.suffix for u in UNITS.values() if u.dimension in dimensions]
         self._fault(
-            "curves", row, column, "E207" if unit is None else "E208",
+            "curves",
+            row,
+            column,
+            "E207" if unit is None else "E208",
             f"{column} is '{text}'; must be one of {listed(ways)}",
         )
         return None
@@ -753,7 +788,10 @@ class _Reader:
         is_sound = True
         if len(points) < 2 and is_whole:
             self._fault(
-                "curves", points[0][0], "curve", "E221",
+                "curves",
+                points[0][0],
+                "curve",
+                "E221",
                 f"{quantity} of curve '{name}' has one point; must have two or more",
             )
             is_sound = False
@@ -761,7 +799,10 @@ class _Reader:
             if x1 <= x0:
                 is_sound = False
                 self._fault(
-                    "curves", row, "x", "E221",
+                    "curves",
+                    row,
+                    "x",
+                    "E221",
                     f"storage {x1:g} hm3 in {quantity} of curve '{name}' follows {x0:g}; "
                     "must increase from row to row",
                 )
@@ -770,7 +811,10 @@ class _Reader:
                 must = "must increase" if quantity == "level" else "must not fall"
                 unit = CANONICAL["length" if quantity == "level" else "area"]
                 self._fault(
-                    "curves", row, "y", "E221",
+                    "curves",
+                    row,
+                    "y",
+                    "E221",
                     f"{quantity} {y1:g} {unit} of curve '{name}' follows {y0:g}; "
                     f"{must} from row to row",
                 )
@@ -815,14 +859,18 @@ class _Reader:
         of = f" of {table.item} '{key}'" if table.key and column.name != table.key else ""
         is_setting = column.refers_to in ("regions", "provinces", "sectors")
         todo = (
-            f"declare it under {column.refers_to} in basin.yaml" if is_setting
+            f"declare it under {column.refers_to} in basin.yaml"
+            if is_setting
             else f"add it to {column.refers_to}.csv"
         )
         what = column.refers_to.removesuffix("s")
         what = what if column.name in (what, table.key) else f"{what} '{value}', {column.name}"
         what = what if f"'{value}'" in what else f"{what} '{value}'"
         self._fault(
-            table.name, key, column.name, "E211",
+            table.name,
+            key,
+            column.name,
+            "E211",
             f"{what}{of} does not exist{_or(suggest(value, choices), todo)}",
         )
 
@@ -839,14 +887,20 @@ class _Reader:
         if not fits:
             must = f"a {column.dimension.replace('_', ' ')}" if column.dimension else "in unit 1"
             self._fault(
-                table.name, key, column.name, "E223",
+                table.name,
+                key,
+                column.name,
+                "E223",
                 f"pattern '{name}' is in {pattern.unit} but {column.name}{item} must be {must}",
             )
             return
         for start, value in zip(pattern.starts, pattern.values, strict=True):
             if not column.low <= value <= column.high:
                 self._fault(
-                    table.name, key, column.name, "E203",
+                    table.name,
+                    key,
+                    column.name,
+                    "E203",
                     f"pattern '{name}' is {value:g} from {start[0]:02d}-{start[1]:02d} on but "
                     f"{column.name}{item} {range_text(column)}",
                 )
@@ -870,7 +924,10 @@ class _Reader:
                         if names is not None and name not in names:
                             hint = _or(suggest(name, names), "add it to patterns.csv")
                             self._fault(
-                                table.name, key, column.name, "E223",
+                                table.name,
+                                key,
+                                column.name,
+                                "E223",
                                 f"pattern '{name}' in {column.name} of {table.item} '{key}' "
                                 f"does not exist{hint}",
                             )
@@ -878,16 +935,24 @@ class _Reader:
                     if (table.name, key) in from_series:
                         if is_text or (value is not None and value != column.default):
                             self._fault(
-                                table.name, key, column.name, "E224",
+                                table.name,
+                                key,
+                                column.name,
+                                "E224",
                                 f"{column.name} of {table.item} '{key}' is given here and in "
                                 f"{shown(basin.series[column.name].path)}; keep one",
                             )
                     elif (
-                        value is None and column.required and is_known
+                        value is None
+                        and column.required
+                        and is_known
                         and key not in frame.attrs["faulty"]
                     ):
                         self._fault(
-                            table.name, key, column.name, "E202",
+                            table.name,
+                            key,
+                            column.name,
+                            "E202",
                             f"{table.item} '{key}' has no {column.name}; give {ways[0]}, "
                             f"or a column in series/{ways[0]}.csv",
                         )
@@ -911,17 +976,22 @@ class _Reader:
 
     def _varying(self) -> list[Column]:
         """Varying columns by name; the same name in two tables has one dimension."""
-        return list({
-            column.name: column for table in self.declared.values() for column in table.columns
-            if column.varies != "no"
-        }.values())
+        return list(
+            {
+                column.name: column
+                for table in self.declared.values()
+                for column in table.columns
+                if column.varies != "no"
+            }.values()
+        )
 
     def _read_series(self, path: Path) -> None:
         at = Position(shown(path))
         columns = self._varying()
         if path.suffix not in _SERIES_ENDINGS:
             self.findings.add(
-                at, "E107",
+                at,
+                "E107",
                 f"series cannot be read from '{path.suffix or path.name}'; "
                 f"must end in {listed(_SERIES_ENDINGS)}",
             )
@@ -961,8 +1031,11 @@ class _Reader:
         if len(self.findings.faults) > n_faults:
             return
         self.series[column.name] = Series(
-            column.name, CANONICAL[column.dimension or ""], timeline,
-            pd.DataFrame(values, index=timeline.index, columns=content.names), path,
+            column.name,
+            CANONICAL[column.dimension or ""],
+            timeline,
+            pd.DataFrame(values, index=timeline.index, columns=content.names),
+            path,
         )
         self.broken_series.discard(column.name)
 
@@ -979,12 +1052,14 @@ class _Reader:
             if not owners:
                 hint = _or(suggest(name, known), f"columns are names in {' or '.join(tables)}")
                 self.findings.add(
-                    content.position(None, k), "E211",
+                    content.position(None, k),
+                    "E211",
                     f"'{name}' in series {column.name} does not exist{hint}",
                 )
             elif len(owners) > 1:
                 self.findings.add(
-                    content.position(None, k), "E224",
+                    content.position(None, k),
+                    "E224",
                     f"'{name}' is a name in {' and in '.join(owners)}, all with {column.name}; "
                     "rename one",
                 )
@@ -996,7 +1071,8 @@ class _Reader:
             more = f" ({len(rows) - 1} more below)" if len(rows) > 1 else ""
             unit = CANONICAL[column.dimension or ""]
             self.findings.add(
-                content.position(int(rows[0]), int(k)), "E203",
+                content.position(int(rows[0]), int(k)),
+                "E203",
                 f"{column.name} is {values[rows[0], k]:g} {unit} for '{content.names[k]}' on "
                 f"{content.dates[rows[0]]}; {range_text(column)}{more}",
             )
@@ -1050,9 +1126,7 @@ class _Content:
     position: Callable[[int | None, int], Position]
 
 
-def _series_column(
-    label: str, columns: Iterable[Column]
-) -> tuple[Column, float, str | None]:
+def _series_column(label: str, columns: Iterable[Column]) -> tuple[Column, float, str | None]:
     """Match the name of a series file: its column, factor, and what it is divided by.
 
     A volume of each period stands for a flow, a depth of each period for a depth rate.
@@ -1078,7 +1152,8 @@ def _read_csv_series(path: Path, findings: Findings) -> _Content | None:
         return None
     if grid.header[0] != "date":
         findings.add(
-            grid.position(None, 0), "E202",
+            grid.position(None, 0),
+            "E202",
             f"first column is '{grid.header[0]}'; must be date, then one column a name",
         )
         return None
@@ -1097,7 +1172,11 @@ def _read_csv_series(path: Path, findings: Findings) -> _Content | None:
             )
     dates = [row[0] for row in grid.rows]
     return _Content(
-        path, dates, _days(grid, dates, findings), names, _numbers(grid, names, findings),
+        path,
+        dates,
+        _days(grid, dates, findings),
+        names,
+        _numbers(grid, names, findings),
         lambda row, k: grid.position(row, k + 1),
     )
 
@@ -1138,7 +1217,8 @@ def _numbers(grid: Grid, names: list[str], findings: Findings) -> np.ndarray | N
                 is_sound = False
                 what = f"'{text}'; {error}" if text else "missing; must be a number, without gaps"
                 findings.add(
-                    grid.position(k, j + 1), "E204" if text else "E202",
+                    grid.position(k, j + 1),
+                    "E204" if text else "E202",
                     f"value of '{name}' on {grid.rows[k][0]} is {what}",
                 )
     return np.array(rows).astype(float) if is_sound and names else None
@@ -1170,14 +1250,16 @@ def _read_nc_series(path: Path, findings: Findings) -> _Content | None:
     missing = [name for name in ("time", "name") if name not in variable.coords]
     if missing or not np.issubdtype(variable["time"].dtype, np.datetime64):
         findings.add(
-            at, "E105",
+            at,
+            "E105",
             "must have coordinates time (dates of the standard calendar) and name; correct it",
         )
         return None
     stated = variable.attrs.get("units")
     if stated is not None and unit is not None and stated not in (unit.text, unit.suffix):
         findings.add(
-            at, "E208",
+            at,
+            "E208",
             f"units attribute is '{stated}' but the file name says {unit.suffix}; must agree",
         )
     return _content_of_frame(path, variable.to_pandas(), findings)
@@ -1227,14 +1309,17 @@ def _content_of_frame(path: Path, frame: pd.DataFrame, findings: Findings) -> _C
         findings.add(at, "E212", f"column '{name}' stands there twice; keep one")
     for k, j in np.argwhere(~np.isfinite(values)):
         findings.add(
-            at, "E204",
+            at,
+            "E204",
             f"value of '{names[j]}' on {days[k]} is {values[k, j]}; must be a finite number",
         )
     return _Content(path, [str(day) for day in days], days, names, values, lambda row, k: at)
 
 
 _READERS: dict[str, Callable[[Path, Findings], _Content | None]] = {
-    ".csv": _read_csv_series, ".nc": _read_nc_series, ".parquet": _read_parquet_series
+    ".csv": _read_csv_series,
+    ".nc": _read_nc_series,
+    ".parquet": _read_parquet_series,
 }
 
 
@@ -1245,7 +1330,9 @@ def _check_dates(content: _Content, findings: Findings) -> Timeline | None:
     step, breaks = calendar_breaks(content.days)
     for row, text in breaks:
         findings.add(
-            content.position(row, -1), "E231", f"date {content.dates[row]} {text}; "
+            content.position(row, -1),
+            "E231",
+            f"date {content.dates[row]} {text}; "
             "must be the first days of months, dekads, weeks or days, without gaps",
         )
     if breaks:
@@ -1278,13 +1365,15 @@ def _check_topology(basin: Basin, findings: Findings) -> None:
             open_ended |= ends
         elif start == end:
             findings.add(
-                basin.position("links", link, "to"), "E254",
+                basin.position("links", link, "to"),
+                "E254",
                 f"link '{link}' joins node '{start}' to itself; name another node",
                 TopologyError,
             )
         elif start in sinks:
             findings.add(
-                basin.position("links", link, "from"), "E255",
+                basin.position("links", link, "from"),
+                "E255",
                 f"link '{link}' leaves sink '{start}'; turn it around or make the node a junction",
                 TopologyError,
             )
@@ -1298,7 +1387,8 @@ def _check_topology(basin: Basin, findings: Findings) -> None:
         for node in nodes.index:
             if node not in touched:
                 findings.add(
-                    basin.position("nodes", node, "name"), "E251",
+                    basin.position("nodes", node, "name"),
+                    "E251",
                     f"node '{node}' has no link; join it in links.csv or remove it",
                     TopologyError,
                 )
@@ -1310,7 +1400,8 @@ def _check_topology(basin: Basin, findings: Findings) -> None:
             inside = free.subgraph(circle).edges(data="links")
             names = sorted((link for *_, at in inside for link in at), key=order.__getitem__)
             findings.add(
-                basin.position("links", names[0], "name"), "E253",
+                basin.position("links", names[0], "name"),
+                "E253",
                 f"links {listed(names)} form a cycle in which water could circle for nothing; "
                 "turn one around, or give one a loss, a cost or a lag",
                 TopologyError,
@@ -1329,7 +1420,8 @@ def _check_ways_out(
         return
     if not sinks and not open_ended:
         findings.add(
-            Position(shown(basin.folder / "nodes.csv")), "E252",
+            Position(shown(basin.folder / "nodes.csv")),
+            "E252",
             "no node is of kind sink, so water cannot leave the basin; add the sea or a border",
             TopologyError,
         )
@@ -1347,8 +1439,8 @@ def _check_ways_out(
         also = f" (nor from the {above} nodes above it)" if above > 1 else ""
         also = " (nor from the node above it)" if above == 1 else also
         findings.add(
-            basin.position("nodes", name, "name"), "E252",
-            f"water cannot leave '{name}' for a sink{also}; "
-            "add a link out of it or make it a sink",
+            basin.position("nodes", name, "name"),
+            "E252",
+            f"water cannot leave '{name}' for a sink{also}; add a link out of it or make it a sink",
             TopologyError,
         )

@@ -109,9 +109,7 @@ class Case:
     def n_periods(self) -> int:
         return self.timeline.periods
 
-    def attribute(
-        self, table: str, column: str, at_end: bool = False
-    ) -> dict[str, np.ndarray]:
+    def attribute(self, table: str, column: str, at_end: bool = False) -> dict[str, np.ndarray]:
         """Values of a numeric column of the basin in each period.
 
         A number holds throughout; a pattern follows the dates of the case; a series follows those
@@ -272,7 +270,8 @@ def _check_timeline_series(
         line = series.timeline
         if not is_covered(timeline, Member("", 0), (line.edges[0], line.edges[-1])):
             findings.add(
-                at, "E232",
+                at,
+                "E232",
                 f"horizon is {timeline.starts[0]} to {timeline.last_days[-1]} but "
                 f"{shown(series.path)} covers {line.starts[0]} to {line.last_days[-1]}; "
                 "extend the series or move the timeline",
@@ -310,12 +309,11 @@ class TimelineKeys(_Keys):
     """Periods of the horizon."""
 
     start: Annotated[
-        str, BeforeValidator(_date_text),
+        str,
+        BeforeValidator(_date_text),
         Field(description="first day, YYYY-MM-DD", json_schema_extra={"format": "date"}),
     ]
-    periods: Annotated[
-        int, Field(strict=True, ge=1, le=100_000, description="number of periods")
-    ]
+    periods: Annotated[int, Field(strict=True, ge=1, le=100_000, description="number of periods")]
     step: Annotated[
         Literal["month", "dekad", "week", "day"],
         Field(description="length of a period; a dekad runs from the 1st, 11th or 21st"),
@@ -369,7 +367,8 @@ class CaseKeys(_Keys):
     ] = Hydrology()
     demand: Annotated[DemandKeys, Field(description="changes of demand")] = DemandKeys()
     foresight: Annotated[
-        Literal["perfect"], BeforeValidator(_foresight),
+        Literal["perfect"],
+        BeforeValidator(_foresight),
         Field(description="how far ahead allocations look: perfect, the whole horizon"),
     ] = "perfect"
     rules: Annotated[
@@ -416,14 +415,13 @@ def case_schema() -> dict[str, Any]:
     }
     title = case["properties"]["title"]
     case["properties"]["title"] = {
-        "description": title.pop("description"), "anyOf": [title, {"type": "string"}]
+        "description": title.pop("description"),
+        "anyOf": [title, {"type": "string"}],
     }
     # a case that extends another needs only what it changes, and a file has a name
     required = [key for key in case.pop("required") if key != "name"]
     case["anyOf"] = [{"required": ["extends"]}, {"required": required}]
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema", **case, "$defs": definitions
-    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **case, "$defs": definitions}
 
 
 # --- values with their places ---------------------------------------------------------------
@@ -548,7 +546,8 @@ def _find_case(text: str, folder: Path, at: Position, findings: Findings) -> Pat
     places = listed(f"'{shown(place)}'" for place in tried)
     known = sorted({*here, *bundled_cases()})
     findings.add(
-        at, "E305",
+        at,
+        "E305",
         f"case '{text}' cannot be found; searched {places} and the cases of the package"
         f"{suggest(text, known) or '; give a path, or one of these names: ' + listed(known)}",
         CaseError,
@@ -572,7 +571,8 @@ def _find_basin(item: Item, findings: Findings) -> Path | None:
     names = _names_beside(path) if _is_path(text) else [*_names_beside(path), *_folders(bundled)]
     places = f"'{shown(path)}'" + ("" if _is_path(text) else " and the basins of the package")
     findings.add(
-        item.at, "E305",
+        item.at,
+        "E305",
         f"basin '{text}' cannot be found; searched {places}"
         f"{suggest(path.name, names) or '; give the path of its folder from the case file'}",
         CaseError,
@@ -617,7 +617,8 @@ class _Chain:
             without = case.value.pop("without", None)
             if without is not None:
                 self._fault(
-                    without.key_at, "E303",
+                    without.key_at,
+                    "E303",
                     "without drops rules of an extended case but this case extends none; "
                     "remove it, or add extends",
                 )
@@ -640,7 +641,8 @@ class _Chain:
         if path.resolve() in before:
             circle = [*self.files[before.index(path.resolve()) :], path]
             self._fault(
-                extends.at, "E304",
+                extends.at,
+                "E304",
                 f"cases extend each other in a circle: {' -> '.join(shown(p) for p in circle)}; "
                 "remove one extends",
             )
@@ -848,7 +850,11 @@ class _Checker:
         self.findings, self.is_whole = findings, is_whole
 
     def check(
-        self, model: type[BaseModel], item: Item, name: str, extra: Mapping[str, Any] | None = None,
+        self,
+        model: type[BaseModel],
+        item: Item,
+        name: str,
+        extra: Mapping[str, Any] | None = None,
         without: Sequence[str] = (),
     ) -> Any:
         """Build the model from an item; None after faults.
@@ -869,9 +875,7 @@ class _Checker:
             self._add(faults)
             return None
 
-    def _finding(
-        self, model: type[BaseModel], root: Item, name: str, fault: Any
-    ) -> _Finding:
+    def _finding(self, model: type[BaseModel], root: Item, name: str, fault: Any) -> _Finding:
         kind, loc, context = fault["type"], fault["loc"], fault.get("ctx") or {}
         path: list[Any] = []
         item = root
@@ -916,8 +920,9 @@ class _Checker:
             if fault.code == "E303" and fault.item.at in not_finite:
                 continue  # told when the file was read
             if fault.code == "E303":
-                if not any(_is_below(other.path, fault.path) for other in faults
-                           if fault.type in _OF_WHOLE):
+                if not any(
+                    _is_below(other.path, fault.path) for other in faults if fault.type in _OF_WHOLE
+                ):
                     of_value.setdefault(fault.path, []).append(fault)
             elif fault.code == "E302":
                 if self.is_whole and (fault.path, fault.key) not in meant:
@@ -1061,8 +1066,10 @@ class _Reader:
             return None
         return Case(
             name=keys.name,
-            title={"en": keys.title.en or keys.title.vi or keys.name,
-                   "vi": keys.title.vi or keys.title.en or keys.name},
+            title={
+                "en": keys.title.en or keys.title.vi or keys.name,
+                "vi": keys.title.vi or keys.title.en or keys.name,
+            },
             description=keys.description,
             basin=basin,
             timeline=timeline,
@@ -1095,7 +1102,8 @@ class _Reader:
             at = name.at if name else Position(shown(self.path))
             what = "" if name else ", which the file gives it,"
             self._fault(
-                at, "E210",
+                at,
+                "E210",
                 f"name '{text}' of the case{what} is not valid; "
                 "write letters, digits, '_', '-' and '.' in key name",
             )
@@ -1113,7 +1121,9 @@ class _Reader:
         data = changes.plain() if changes else {}
         found = Findings()
         basin = read_basin(
-            folder, data if isinstance(data, dict) else {}, found,
+            folder,
+            data if isinstance(data, dict) else {},
+            found,
             lambda *keys: self._at("changes", *keys),
         )
         self.findings.faults += found.faults
@@ -1171,7 +1181,8 @@ class _Reader:
             rules.append((rule, item.at))
             if rule.soft is not None and n_goals and rule.soft.goal > n_goals + 1:
                 self._fault(
-                    item.deepest(("soft", "goal")).at, "E303",
+                    item.deepest(("soft", "goal")).at,
+                    "E303",
                     f"soft.goal of rule '{text}' is {rule.soft.goal} but the case has {n_goals} "
                     f"goals; must be from 1 to {n_goals + 1} (after the last)",
                 )
@@ -1187,7 +1198,8 @@ class _Reader:
             self._fault(name.at, "E210", f"name '{text}' of a rule is not valid; {NAMES_ARE}")
         if text in named:
             self._fault(
-                name.at, "E206",
+                name.at,
+                "E206",
                 f"two rules are called '{text}', the other at {named[text]}; "
                 "give this one a name of its own in key name",
             )
@@ -1201,7 +1213,8 @@ class _Reader:
                 continue
             if len(item.value) != 1:
                 self._fault(
-                    item.at, "E303",
+                    item.at,
+                    "E303",
                     f"goal {number} has {len(item.value)} keys; must have one, its kind, "
                     "as in `- meet: {sectors: [domestic]}`",
                 )
@@ -1257,7 +1270,11 @@ class _Reader:
         return factors
 
     def _members(
-        self, hydrology: Hydrology, basin: Basin, timeline: Timeline, scale: dict[str, float],
+        self,
+        hydrology: Hydrology,
+        basin: Basin,
+        timeline: Timeline,
+        scale: dict[str, float],
         is_sound: bool,
     ) -> tuple[Member, ...]:
         def totals(members: tuple[Member, ...]) -> np.ndarray:
@@ -1286,7 +1303,8 @@ class _Reader:
         rows = basin.tables["projections"]
         if not len(rows):
             self._fault(
-                year.at, "E303",
+                year.at,
+                "E303",
                 f"demand.year is {year.value} but the basin has no projections.csv; "
                 "add it, or remove the year",
             )
@@ -1295,7 +1313,8 @@ class _Reader:
         first, last = years["min"].max(), years["max"].min()
         if not first <= year.value <= last:
             self._fault(
-                year.at, "E303",
+                year.at,
+                "E303",
                 f"demand.year is {year.value} but the projections of the sectors reach from "
                 f"{first} to {last}; must be within",
             )

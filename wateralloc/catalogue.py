@@ -1,8 +1,8 @@
 """Find parts, rules and goals by scanning the package and the installed entry points.
 
 A concept is a class with an attribute ``kind`` in a module of its own below ``wateralloc.parts``,
-``wateralloc.rules`` or ``wateralloc.goals``; another package adds one by an entry point in the group
-of the same name.  Adding a concept is adding a file: nothing else names it.
+``wateralloc.rules`` or ``wateralloc.goals``; another package adds one by an entry point in the
+group of the same name.  Adding a concept is adding a file: nothing else names it.
 """
 
 from __future__ import annotations

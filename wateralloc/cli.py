@@ -42,7 +42,7 @@ BAR_AFTER = 2.0
 STOPPED = 130
 GAP = 2
 """Characters between columns."""
-LABEL = 16
+LABEL = 24
 """Characters that a column of labels keeps in a narrow terminal."""
 NOTHING = 1e-9
 """A number up to this is rounding."""
@@ -273,7 +273,8 @@ def _print_run(results: Results, folder: Path, written: float, lang: Language) -
     _print_frame(allocation, title, say, shares=shares, decimals=_decimals(allocation))
     rules = tables.rules_summary(results, lang)
     if len(rules):
-        _print_frame(rules.drop(columns=tables.WORDS["kind"][lang]), say("rules"), say)
+        spare = [tables.WORDS[word][lang] for word in ("kind", "broken")]
+        _print_frame(rules.drop(columns=spare), say("rules"), say)
         console.print(say(PRICE_NOTE), style="dim")
     _print_frame(_goals(manifest["stages"]), say("goals, in order"), say)
     console.print()
@@ -700,15 +701,16 @@ def _cell(value: Any, decimals: int | None = None, *, is_share: bool = False) ->
 
     >>> [_cell(v) for v in (12345.678, 0.25, 3.0e-12, 7, float("nan"), "m3s")]
     ['12345.7', '0.25', '0', '7', '', 'm3s']
-    >>> _cell(1.5, decimals=3), _cell(0.98765, is_share=True)
-    ('1.500', '98.8 %')
+    >>> _cell(1.5, decimals=3), _cell(0.98765, is_share=True), _cell(0.9999, is_share=True)
+    ('1.500', '98.8 %', '>99.9 %')
     """
     if isinstance(value, str | int):
         return str(value)
     if math.isnan(value):
         return ""
     if is_share:
-        return f"{100 * value:.1f} %"
+        text = f"{100 * value:.1f} %"
+        return ">99.9 %" if text == "100.0 %" and value < 1 - NOTHING else text
     if decimals is not None:
         return f"{value:.{decimals}f}"
     if abs(value) <= NOTHING:

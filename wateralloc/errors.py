@@ -151,9 +151,7 @@ class Findings:
     def __init__(self) -> None:
         self.faults: list[tuple[Fault, type[InputError]]] = []
 
-    def add(
-        self, at: Position, code: str, text: str, kind: type[InputError] = TableError
-    ) -> None:
+    def add(self, at: Position, code: str, text: str, kind: type[InputError] = TableError) -> None:
         if code not in CODES:
             raise ModelError(f"error code {code} is not declared")
         self.faults.append((Fault(at, code, text), kind))

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import FunctionType
 from typing import Any, NoReturn
 
 from wateralloc.basin import Basin
@@ -81,16 +80,7 @@ def write_pyomo(case: Case, path: Path, *, member: str = "") -> None:
     """
     model = to_pyomo(one_member(case, member) if member else case)
     with _replacing(path) as written, written.open("wb") as stream:
-        _Pickler(stream).dump(model)
-
-
-class _Pickler(pickle.Pickler):
-    """Leaves out functions inside functions: rules that have made their rows."""
-
-    def reducer_override(self, thing: Any) -> Any:
-        if isinstance(thing, FunctionType) and "<locals>" in thing.__qualname__:
-            return type(None), ()
-        return NotImplemented
+        pickle.dump(model, stream)
 
 
 def write_geojson(basin: Basin, path: Path) -> None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
-import scipy.sparse as sp
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from wateralloc.errors import listed, suggest
@@ -59,8 +58,10 @@ class Hydrology(BaseModel):
 
     record: Annotated[
         Literal["historic", "dates"],
-        Field(description="historic: years of the record stand for those of the case; "
-                          "dates: the record has the dates of the case itself"),
+        Field(
+            description="historic: years of the record stand for those of the case; "
+            "dates: the record has the dates of the case itself"
+        ),
     ] = "historic"
     members: Annotated[
         Literal["all"] | None,
@@ -75,25 +76,36 @@ class Hydrology(BaseModel):
     ] = None
     exceedance: Annotated[
         float | None,
-        Field(strict=True, gt=0, lt=1,
-              description="probability that a year is wetter: the year is taken whose inflow over "
-                          "the horizon has the Weibull exceedance probability nearest to it"),
+        Field(
+            strict=True,
+            gt=0,
+            lt=1,
+            description="probability that a year is wetter: the year is taken whose inflow over "
+            "the horizon has the Weibull exceedance probability nearest to it",
+        ),
     ] = None
     scale: Annotated[
         Factor | dict[str, Factor],
-        Field(description="factor on inflow: a number, or one for each sub-basin or node named; "
-                          "a node's own factor takes the place of its sub-basin's"),
+        Field(
+            description="factor on inflow: a number, or one for each sub-basin or node named; "
+            "a node's own factor takes the place of its sub-basin's"
+        ),
     ] = 1.0
 
     @model_validator(mode="after")
     def _one_choice(self) -> Hydrology:
-        given = [key for key in ("members", "year", "years", "exceedance")
-                 if getattr(self, key) is not None]
+        given = [
+            key
+            for key in ("members", "year", "years", "exceedance")
+            if getattr(self, key) is not None
+        ]
         if len(given) > 1:
             raise ValueError(f"has {' and '.join(given)}; keep one of them")
         if given and self.record == "dates":
-            raise ValueError(f"has record: dates and {given[0]}; a record by dates has one member, "
-                             f"so remove {given[0]} or write record: historic")
+            raise ValueError(
+                f"has record: dates and {given[0]}; a record by dates has one member, "
+                f"so remove {given[0]} or write record: historic"
+            )
         if self.years and len(set(self.years)) < len(self.years):
             raise ValueError("names a year twice in years; name each once")
         return self
@@ -120,29 +132,38 @@ class Hydrology(BaseModel):
             key = "year" if self.year else "years" if self.years else "exceedance"
             if not asked and self.exceedance is None:
                 return (own,), []
-            return (own,), [(
-                key, "E321",
-                f"{key} asks for years of a record but the basin has none: nothing in it follows "
-                f"the hydrology; add series/inflow_m3s.csv to the basin, or remove {key}",
-            )]
+            return (own,), [
+                (
+                    key,
+                    "E321",
+                    f"{key} asks for years of a record but the basin has none: nothing follows "
+                    f"the hydrology; add series/inflow_m3s.csv to the basin, or remove {key}",
+                )
+            ]
         covers = f"the record covers {record[0]} to {record[1] - _DAY}"
         if self.record == "dates":
             if is_covered(timeline, own, record):
                 return (own,), []
             first, last = _needs(timeline, own)
-            return (own,), [(
-                "record", "E232",
-                f"horizon needs {first} to {last} but {covers}; "
-                "move the timeline, or write record: historic",
-            )]
+            return (own,), [
+                (
+                    "record",
+                    "E232",
+                    f"horizon needs {first} to {last} but {covers}; "
+                    "move the timeline, or write record: historic",
+                )
+            ]
         all_members = historic_members(timeline, record)
         if not all_members:
             first, last = _needs(timeline, own)
-            return (own,), [(
-                "record", "E232",
-                f"horizon from {first} to {last} fits in no years of the record; {covers}; "
-                "shorten the horizon or extend the series",
-            )]
+            return (own,), [
+                (
+                    "record",
+                    "E232",
+                    f"horizon from {first} to {last} fits in no years of the record; {covers}; "
+                    "shorten the horizon or extend the series",
+                )
+            ]
         if self.exceedance is not None:
             return (all_members[nearest_exceedance(totals(all_members), self.exceedance)],), []
         if not asked:
@@ -283,10 +304,9 @@ def resample(
     column = np.arange(row.size) - np.repeat(np.cumsum(count) - count, count) + first[row]
     overlap = np.minimum(end[row], edges[column + 1]) - np.maximum(start[row], edges[column])
     length = (edges[column + 1] - edges[column]) if is_amount else (end - start)[row]
-    weights = sp.csr_matrix(
-        (overlap / length, (row, column)), shape=(start.size, edges.size - 1)
-    )
-    return np.ascontiguousarray((weights @ values).T).reshape(-1, *starts.shape)
+    parts = (overlap / length)[:, np.newaxis] * values[column]
+    totals = np.add.reduceat(parts, np.cumsum(count) - count, axis=0)
+    return np.ascontiguousarray(totals.T).reshape(-1, *starts.shape)
 
 
 def value_at(values: np.ndarray, record: Timeline, days: np.ndarray) -> np.ndarray:
@@ -324,7 +344,8 @@ def factors_by_node(
         return dict.fromkeys(with_inflow, scale), []
     by_sub_basin = {
         name: [node for node in with_inflow if sub_basins[node] == name]
-        for name in sub_basins.values() if name
+        for name in sub_basins.values()
+        if name
     }
     factors: dict[str, float] = {}
     own: dict[str, float] = {}

@@ -1,6 +1,7 @@
 """Gather parts, rules and goals into the Pyomo model of one period.
 
-The period owns the only equation that joins the parts: at every node what they give and take is zero.
+The period owns the only equation that joins the parts: at every node what they give and take is
+zero.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from wateralloc.case import Case
 from wateralloc.errors import ModelError
 from wateralloc.goals import Goal
 from wateralloc.goals.keep import Keep
-from wateralloc.parts import HM3, Quantity, parts, quantities
+from wateralloc.parts import Quantity, parts, quantities, unit
 from wateralloc.repeats import Repeats
 from wateralloc.rules import Rule
 
@@ -109,7 +110,7 @@ def _add_rules(m: pyo.ConcreteModel, case: Case) -> tuple[RuleRow, ...]:
             rule_rows.append(_rule_row(rule, row))
             labels.append((rule.name, rule_rows[-1].label))
     m.shortfall = pyo.Var(
-        [label for label in labels if label[0] in soft], bounds=(0, None), units=HM3
+        [label for label in labels if label[0] in soft], bounds=(0, None), units=unit("hm3")
     )
     for row in rule_rows:
         if row.rule.soft:

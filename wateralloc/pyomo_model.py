@@ -7,17 +7,20 @@ stacking, and other solvers and formats can use it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
+from pyomo.core.expr.numvalue import is_potentially_variable
 from pyomo.core.expr.visitor import ExpressionReplacementVisitor
 from pyomo.repn import generate_standard_repn
 
 from wateralloc.case import Case
 from wateralloc.goals import Goal
 from wateralloc.period import Period, build_period
+from wateralloc.repeats import Carried
 
 
 def to_pyomo(case: Case) -> pyo.ConcreteModel:
@@ -41,7 +44,7 @@ class _Writer:
     def __init__(self, period: Period) -> None:
         self.period, self.case, self.m = period, period.case, period.model
         self.shape = (self.case.n_members, self.case.n_periods)
-        self.columns: dict[int, Any] = {}
+        self.columns: dict[tuple[int, int, int], Any] = {}
         self.carried = {id(c.now): c for c in self.m.repeats.carried}
         self.params: list[Any] = []
 
@@ -51,33 +54,44 @@ class _Writer:
         full.period = pyo.RangeSet(0, self.shape[1] - 1)
         for variable in self.m.component_objects(pyo.Var, descend_into=True):
             self._write_variable(full, variable)
-        for constraint in self.m.component_objects(pyo.Constraint, descend_into=True):
+        for note in self.carried.values():
+            self._bound(note.now, range(note.lag, self.shape[1]))
+        for constraint in self.m.component_objects(pyo.Constraint, active=True, descend_into=True):
             self._write_constraint(full, constraint)
         for number, goal in self.period.goals:
             self._write_goal(full, number, goal)
         return full
 
     def _write_variable(self, full: pyo.ConcreteModel, variable: Any) -> None:
-        cells = {}
+        repeats = self.m.repeats
+        homes = {}  # a column stands at the first period of its window and its first member
         for index, item in variable.items():
             if id(item) in self.carried:
                 continue
-            window = self.m.repeats.shared.get(id(item))
-            for k in range(self.shape[0]):
-                for t in range(self.shape[1]):
-                    first = t if window is None else int(np.argmax(window == window[t]))
-                    cells[index, k, t] = (item, first)
-        own = {key for key, (_, first) in cells.items() if key[2] == first}
-        written = pyo.Var([self._key(*key) for key in cells if key in own], dense=False)
+            window = repeats.shared.get(id(item), np.arange(self.shape[1]))
+            first = [int(np.argmax(window == number)) for number in window]
+            for k, t in np.ndindex(self.shape):
+                home = 0 if id(item) in repeats.common else k
+                homes[id(item), k, t] = self._key(index, home, first[t])
+        written = pyo.Var(list(dict.fromkeys(homes.values())))
         full.add_component(_plain(variable.name), written)
-        for key, (item, first) in cells.items():
-            index, k, t = key
-            column = written[self._key(index, k, first)]
-            if key in own:
+        self.columns |= {place: written[key] for place, key in homes.items()}
+        for item in variable.values():
+            if id(item) not in self.carried:
+                self._bound(item, range(self.shape[1]))
+
+    def _bound(self, item: Any, periods: Iterable[int]) -> None:
+        """Tighten the columns a variable stands for to its bounds in some periods."""
+        if item.lower is None and item.upper is None:
+            return
+        for k in range(self.shape[0]):
+            for t in periods:
+                column = self._column(item, k, t)
                 low, high = (self._number(b, k, t) for b in (item.lower, item.upper))
-                column.setlb(low)
-                column.setub(high)
-            self.columns[id(item), k, t] = column
+                if low is not None:
+                    column.setlb(low if column.lb is None else max(low, column.lb))
+                if high is not None:
+                    column.setub(high if column.ub is None else min(high, column.ub))
 
     def _key(self, index: Any, k: int, t: int) -> tuple[Any, ...]:
         parts_ = index if isinstance(index, tuple) else () if index is None else (index,)
@@ -94,18 +108,28 @@ class _Writer:
         if carried is None:
             return self.columns[id(item), k, t]
         if t < carried.lag:
-            initial = carried.initial
-            value = initial if isinstance(initial, (int, float, np.ndarray)) else pyo.value(initial)
-            return float(np.broadcast_to(np.asarray(value, float), self.shape)[k, t])
+            return self._initial(carried, k, t)
         return self._column(carried.before, k, t - carried.lag)
+
+    @staticmethod
+    def _initial(carried: Carried, k: int, t: int) -> float:
+        initial = carried.initial
+        is_data = isinstance(initial, (int, float, np.ndarray))
+        value = np.atleast_1d(np.asarray(initial if is_data else pyo.value(initial), float))
+        value = np.atleast_1d(value[..., t if value.shape[-1] > 1 else 0])
+        return float(value[k if value.size > 1 else 0])
 
     def _at(self, expression: Any, k: int, t: int) -> Any:
         """An expression of the period with the variables and data of one member and period."""
+        if not is_potentially_variable(expression):
+            return self._number(expression, k, t)
         return _At(self, k, t).walk_expression(expression)
 
     def _write_constraint(self, full: pyo.ConcreteModel, constraint: Any) -> None:
         rows = {}
         for index, item in constraint.items():
+            if not item.active:
+                continue
             window = self.m.repeats.totals.get(id(item), np.arange(self.shape[1]))
             for k in range(self.shape[0]):
                 for number in range(int(window.max()) + 1):
@@ -114,13 +138,16 @@ class _Writer:
                         continue
                     body = sum(self._at(item.body, k, int(t)) for t in inside)
                     limits = (
-                        None if limit is None
+                        None
+                        if limit is None
                         else sum(self._limit(limit, k, int(t)) for t in inside)
                         for limit in (item.lower, item.upper)
                     )
                     rows[self._key(index, k, int(inside[0]))] = _row(body, *limits)
-        written = pyo.Constraint(list(rows), rule=lambda _, *key: rows[key])
+        written = pyo.Constraint(list(rows))
         full.add_component(_plain(constraint.name), written)
+        for key, row in rows.items():
+            written[key] = row
 
     def _limit(self, limit: Any, k: int, t: int) -> float:
         return self._number(limit, k, t) or 0.0
@@ -162,7 +189,7 @@ class _At(ExpressionReplacementVisitor):
 
 
 def _row(body: Any, lower: float | None, upper: float | None) -> tuple[Any, Any, Any]:
-    """A row with its constant on the side of the limits, where every solver's interface expects it."""
+    """A row with its constant on the side of the limits, where solvers expect it."""
     repn = generate_standard_repn(body)
     terms = LinearExpression(linear_coefs=repn.linear_coefs, linear_vars=repn.linear_vars)
     low, high = (None if limit is None else limit - repn.constant for limit in (lower, upper))

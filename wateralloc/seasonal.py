@@ -73,8 +73,10 @@ Number = Annotated[
 PatternText = Annotated[
     str,
     AfterValidator(_pattern_text),
-    Field(description="pattern of the basin: pattern:NAME",
-          json_schema_extra={"pattern": rf"^{PREFIX}\S+$"}),
+    Field(
+        description="pattern of the basin: pattern:NAME",
+        json_schema_extra={"pattern": rf"^{PREFIX}\S+$"},
+    ),
 ]
 Amount = Annotated[
     Annotated[Number, Tag("as number")] | Annotated[PatternText, Tag("by pattern")],
@@ -120,8 +122,9 @@ class Span(BaseModel):
 
     def named(self) -> np.ndarray:
         """Mark the days of a 365-day year that it names (365)."""
-        first, last = day_of_year(np.array([_LEAP_YEAR + self.start, _LEAP_YEAR + self.end],
-                                           "datetime64[D]"))
+        first, last = day_of_year(
+            np.array([_LEAP_YEAR + self.start, _LEAP_YEAR + self.end], "datetime64[D]")
+        )
         day = np.arange(365)
         if first <= last:
             return (day >= first) & (day <= last)
@@ -140,9 +143,7 @@ Entries = Annotated[
 
 
 class Seasonal(
-    RootModel[
-        Annotated[Entry | Annotated[Entries, Tag("as list")], Discriminator(_kind_of_entry)]
-    ]
+    RootModel[Annotated[Entry | Annotated[Entries, Tag("as list")], Discriminator(_kind_of_entry)]]
 ):
     """A value by date of the year.
 
@@ -186,11 +187,14 @@ class Seasonal(
             unit = patterns[name].unit
             if unit not in UNITS or UNITS[unit].dimension != dimension:
                 fitting = [suffix for suffix, u in UNITS.items() if u.dimension == dimension]
-                faults.append((
-                    key, "E223",
-                    f"pattern '{name}' has unit '{unit}', which is no {dimension}; "
-                    f"{key} takes a pattern in {listed(fitting)}",
-                ))
+                faults.append(
+                    (
+                        key,
+                        "E223",
+                        f"pattern '{name}' has unit '{unit}', which is no {dimension}; "
+                        f"{key} takes a pattern in {listed(fitting)}",
+                    )
+                )
         return faults
 
     def by_day(self, patterns: Mapping[str, Pattern]) -> np.ndarray:

@@ -11,11 +11,14 @@ import logging
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import highspy
 import numpy as np
 import scipy.sparse as sp
-from highspy._core import _Highs  # highspy.Highs prints a banner before an option can be set
+
+# highspy.Highs prints a banner before any option can be set
+from highspy._core import _Highs
 
 from wateralloc.errors import Infeasible, SolveError, Uncertified
 from wateralloc.horizon import MemberProgram
@@ -23,13 +26,22 @@ from wateralloc.horizon import MemberProgram
 log = logging.getLogger(__name__)
 
 FEASIBILITY = 1e-7
-"""Largest primal violation (scaled by 1 + |limit|) and dual violation (scaled by 1 + largest |cost|)."""
+"""Largest primal violation, over 1 + |limit|, and dual violation, over 1 + largest |cost|."""
 GAP = 1e-9
 """Largest relative duality gap."""
 FACE = 1e-8
-"""A dual above this share of the largest cost coefficient puts its column or row on the face."""
+"""A dual above this, of the scaled cost, puts its column or row on the optimal face."""
 
-OPTIONS: dict[str, object] = {
+PRIMAL, DUAL = 4, 1
+ATTEMPTS: dict[str, dict[str, Any]] = {
+    # the former optimum is a vertex of the face: primal simplex walks on from it
+    "warm": {"presolve": "choose", "simplex_strategy": PRIMAL},
+    "cold": {"presolve": "choose", "simplex_strategy": DUAL},
+    "cold, unpresolved": {"presolve": "off", "simplex_strategy": DUAL},
+}
+"""Starts of a stage in order, with their options; the next is tried where one is not certified."""
+
+OPTIONS: dict[str, Any] = {
     "output_flag": False,
     "threads": 1,
     "parallel": "off",
@@ -38,7 +50,12 @@ OPTIONS: dict[str, object] = {
     "primal_feasibility_tolerance": 1e-9,
     "dual_feasibility_tolerance": 1e-9,
 }
-"""HiGHS options of every run (chosen by benchmarks/stack and the notes in docs/decisions)."""
+"""HiGHS options of every run.
+
+Scaling strategy 4 halved the time of large reservoir networks (California, up to 20 years by
+month) and changes nothing on small ones (benchmarks/stack). Tolerances are tight because duals fix
+the faces between stages.
+"""
 
 
 @dataclass(frozen=True)
@@ -118,7 +135,7 @@ class Optimum:
     objective : in the goal's own units, in the direction the goal was stated
     x : (column)
     y : dual of each row: how much the objective rises by a unit more of the row's limit (row)
-    cost : what was minimised, scaled to a largest coefficient of 1 (column)
+    cost : what was minimised, as the solver got it (column)
     cost_scale : y and the objective are those of `cost` times this
     held : later goals must keep it
     """
@@ -154,15 +171,25 @@ class Stages:
     def __post_init__(self) -> None:
         lp = self.lp
         self.lp = MemberProgram(
-            lp.indptr, lp.indices, lp.data,
-            lp.col_lower.copy(), lp.col_upper.copy(), lp.row_lower.copy(), lp.row_upper.copy(),
+            lp.indptr,
+            lp.indices,
+            lp.data,
+            lp.col_lower.copy(),
+            lp.col_upper.copy(),
+            lp.row_lower.copy(),
+            lp.row_upper.copy(),
         )
-        self._highs = load(self.lp)
+        self._highs: _Highs | None = None
 
     # --- one stage --------------------------------------------------------------------------
 
     def optimise(
-        self, name: str, cost: np.ndarray, sense: str = "minimise", constant: float = 0.0
+        self,
+        name: str,
+        cost: np.ndarray,
+        sense: str = "minimise",
+        constant: float = 0.0,
+        cost_scale: float | None = None,
     ) -> Optimum:
         """Optimise one goal over what the former goals left free.
 
@@ -171,6 +198,8 @@ class Stages:
         cost : (column), in the goal's own units
         sense : ``minimise`` or ``maximise``
         constant : added to the objective
+        cost_scale : the solver gets `cost` divided by this, so that the duals of volumes are near
+            1, as its tolerances expect; default: the largest coefficient
 
         Raises
         ------
@@ -178,55 +207,69 @@ class Stages:
         """
         started = time.perf_counter()
         sign = 1.0 if sense == "minimise" else -1.0
-        scale = float(np.abs(cost).max(initial=0.0)) or 1.0
+        scale = cost_scale or float(np.abs(cost).max(initial=0.0)) or 1.0
         scaled = sign * cost / scale
-        n_columns = scaled.size
-        self._highs.changeColsCost(n_columns, np.arange(n_columns, dtype=np.int32), scaled)
-        x, y, iterations = self._run(name)
-        certificate = certify(self.lp, scaled, x, y)
-        cold_again = not certificate.is_valid
-        if cold_again:
-            log.warning("%s%s: not certified (%s); one cold solve", self.where, name, certificate)
-            self._highs.clearSolver()
-            x, y, more = self._run(name)
-            iterations += more
-            certificate = certify(self.lp, scaled, x, y)
-            if not certificate.is_valid:
-                raise Uncertified(
-                    f"E405 {self.where}goal '{name}': the solver's optimum fails the certificate "
-                    f"(primal {certificate.primal:.1e}, dual {certificate.dual:.1e}, gap "
-                    f"{certificate.gap:.1e}); report it with `wateralloc export --to mps`"
-                )
+        if self._highs is None:
+            self._highs = load(self.lp, scaled)
+        else:
+            columns = np.arange(scaled.size, dtype=np.int32)
+            self._highs.changeColsCost(scaled.size, columns, scaled)
+        x, y, certificate, iterations, n_attempts = self._solve(name, scaled)
         optimum = Optimum(
-            name, sense, float(cost @ x) + constant, x, y * sign * scale, certificate, iterations,
-            time.perf_counter() - started, scaled, sign * scale, cold_again,
+            name,
+            sense,
+            float(cost @ x) + constant,
+            x,
+            y * sign * scale,
+            certificate,
+            iterations,
+            time.perf_counter() - started,
+            scaled,
+            sign * scale,
+            n_attempts > 1,
         )
         self.optima.append(optimum)
         return optimum
 
-    def _run(self, name: str) -> tuple[np.ndarray, np.ndarray, int]:
-        self._highs.run()
-        status = self._highs.getModelStatus()
-        if status in (
-            highspy.HighsModelStatus.kInfeasible,
-            highspy.HighsModelStatus.kUnboundedOrInfeasible,
-        ):
-            self._highs.setOptionValue("presolve", "off")
-            self._highs.clearSolver()
-            self._highs.run()
-            self._highs.setOptionValue("presolve", "choose")
-            status = self._highs.getModelStatus()
+    def _solve(
+        self, name: str, cost: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, Certificate, int, int]:
+        """Solve from the present basis; cold where that fails or its optimum is not certified."""
+        iterations = 0
+        attempts = list(ATTEMPTS) if self.optima else list(ATTEMPTS)[1:]
+        for n_attempts, attempt in enumerate(attempts, 1):
+            status, x, y, more = self._run(attempt)
+            iterations += more
+            certificate = None
+            if status == highspy.HighsModelStatus.kOptimal:
+                certificate = certify(self.lp, cost, x, y)
+                if certificate.is_valid:
+                    return x, y, certificate, iterations, n_attempts
+            text = certificate or self._highs.modelStatusToString(status)
+            log.debug("%s%s, %s start: %s", self.where, name, attempt, text)
+        if certificate is not None:
+            raise Uncertified(
+                f"E405 {self.where}goal '{name}': the solver's optimum fails the certificate "
+                f"(primal {certificate.primal:.1e}, dual {certificate.dual:.1e}, gap "
+                f"{certificate.gap:.1e}); report it with `wateralloc export --to mps`"
+            )
         if status == highspy.HighsModelStatus.kInfeasible:
             raise Infeasible(f"E402 {self.where}goal '{name}': no allocation meets all hard limits")
         if status == highspy.HighsModelStatus.kUnbounded:
             raise SolveError(
                 f"E403 {self.where}goal '{name}' is unbounded: what it optimises has no limit"
             )
-        if status != highspy.HighsModelStatus.kOptimal:
-            text = self._highs.modelStatusToString(status)
-            raise SolveError(f"E404 {self.where}goal '{name}': the solver stopped with '{text}'")
+        raise SolveError(f"E404 {self.where}goal '{name}': the solver stopped with '{text}'")
+
+    def _run(self, attempt: str) -> tuple[highspy.HighsModelStatus, np.ndarray, np.ndarray, int]:
+        if attempt != "warm":
+            self._highs.clearSolver()
+        for option, value in ATTEMPTS[attempt].items():
+            self._highs.setOptionValue(option, value)
+        self._highs.run()
         solution = self._highs.getSolution()
         return (
+            self._highs.getModelStatus(),
             np.asarray(solution.col_value),
             np.asarray(solution.row_dual),
             int(self._highs.getInfo().simplex_iteration_count),
@@ -237,8 +280,8 @@ class Stages:
     def hold(self) -> int:
         """Fix the optimal face of the last goal by bounds; return how many limits were fixed.
 
-        Every optimum has each column with a nonzero reduced cost, and each row with a nonzero dual, at
-        the limit its sign names (complementary slackness); these limits are all the face is.
+        Every optimum has each column with a nonzero reduced cost, and each row with a nonzero dual,
+        at the limit its sign names (complementary slackness); these limits are all the face is.
         """
         lp, last = self.lp, self.optima[-1]
         y = last.y / last.cost_scale
@@ -256,7 +299,7 @@ class Stages:
         return n_fixed
 
     def drift(self) -> float:
-        """Largest change of a held optimum since, relative to 1 + its size; checked after the last goal."""
+        """Largest change of a held optimum since it was found, relative to 1 + its size."""
         x = self.optima[-1].x
         return max(
             (
@@ -270,24 +313,32 @@ class Stages:
     def bound_columns(self, columns: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
         """Set new bounds of columns."""
         self.lp.col_lower[columns], self.lp.col_upper[columns] = lower, upper
-        if len(columns):
+        if len(columns) and self._highs is not None:
             self._highs.changeColsBounds(
-                len(columns), np.asarray(columns, np.int32),
-                self.lp.col_lower[columns], self.lp.col_upper[columns],
+                len(columns),
+                np.asarray(columns, np.int32),
+                self.lp.col_lower[columns],
+                self.lp.col_upper[columns],
             )
 
     def bound_rows(self, rows: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
         """Set new limits of rows."""
         self.lp.row_lower[rows], self.lp.row_upper[rows] = lower, upper
-        if len(rows):
+        if len(rows) and self._highs is not None:
             self._highs.changeRowsBounds(
-                len(rows), np.asarray(rows, np.int32),
-                self.lp.row_lower[rows], self.lp.row_upper[rows],
+                len(rows),
+                np.asarray(rows, np.int32),
+                self.lp.row_lower[rows],
+                self.lp.row_upper[rows],
             )
 
 
-def load(lp: MemberProgram) -> _Highs:
+def load(lp: MemberProgram, cost: np.ndarray) -> _Highs:
     """Hand a program to a new HiGHS instance.
+
+    Parameters
+    ----------
+    cost : to be minimised (column)
 
     Raises
     ------
@@ -300,13 +351,26 @@ def load(lp: MemberProgram) -> _Highs:
             raise SolveError(f"E404 HiGHS refuses option {option}={value}")
     n_columns, n_rows = lp.col_lower.size, lp.row_lower.size
     status = highs.passModel(
-        n_columns, n_rows, lp.indices.size, int(highspy.MatrixFormat.kColwise),
-        int(highspy.ObjSense.kMinimize), 0.0,
-        np.zeros(n_columns), lp.col_lower, lp.col_upper, lp.row_lower, lp.row_upper,
-        lp.indptr, lp.indices, lp.data, np.zeros(n_columns, np.int32),
+        n_columns,
+        n_rows,
+        lp.indices.size,
+        int(highspy.MatrixFormat.kColwise),
+        int(highspy.ObjSense.kMinimize),
+        0.0,
+        cost,
+        lp.col_lower,
+        lp.col_upper,
+        lp.row_lower,
+        lp.row_upper,
+        lp.indptr,
+        lp.indices,
+        lp.data,
+        np.zeros(n_columns, np.int32),
     )
     if status == highspy.HighsStatus.kError:
-        raise SolveError("E404 HiGHS refuses the model: a number is not finite or a bound is crossed")
+        raise SolveError(
+            "E404 HiGHS refuses the model: a number is not finite or a bound is crossed"
+        )
     return highs
 
 
@@ -322,28 +386,31 @@ def least_repair(
     Returns
     -------
     by_row, by_column : amount [hm3] by which each limit of `rows` and `columns` gives way, positive
-        where it must fall (a minimum that cannot be met), negative where it must rise; None where no
-        amount helps
+        where it must fall (a minimum that cannot be met), negative where it must rise; None
+        where no amount helps
     """
     n_rows, n_columns = lp.row_lower.size, lp.col_lower.size
     n_soft, n_bent = rows.size, columns.size
-    pick_rows = sp.csc_matrix(
-        (np.ones(n_soft), (rows, np.arange(n_soft))), shape=(n_rows, n_soft)
-    )
+    pick_rows = sp.csc_matrix((np.ones(n_soft), (rows, np.arange(n_soft))), shape=(n_rows, n_soft))
     pick_columns = sp.csc_matrix(
         (np.ones(n_bent), (np.arange(n_bent), columns)), shape=(n_bent, n_columns)
     )
     bend = sp.identity(n_bent, format="csc")
-    matrix = sp.bmat([
-        [lp.matrix, pick_rows, -pick_rows, None, None],
-        [pick_columns, None, None, bend, -bend],
-    ]).tocsc()
+    matrix = sp.bmat(
+        [
+            [lp.matrix, pick_rows, -pick_rows, None, None],
+            [pick_columns, None, None, bend, -bend],
+        ]
+    ).tocsc()
     free_lower, free_upper = lp.col_lower.copy(), lp.col_upper.copy()
     free_lower[columns], free_upper[columns] = -np.inf, np.inf
     zeros, unlimited = np.zeros(2 * (n_soft + n_bent)), np.full(2 * (n_soft + n_bent), np.inf)
     repair = MemberProgram(
-        matrix.indptr, matrix.indices, matrix.data,
-        np.concatenate([free_lower, zeros]), np.concatenate([free_upper, unlimited]),
+        matrix.indptr,
+        matrix.indices,
+        matrix.data,
+        np.concatenate([free_lower, zeros]),
+        np.concatenate([free_upper, unlimited]),
         np.concatenate([lp.row_lower, lp.col_lower[columns]]),
         np.concatenate([lp.row_upper, lp.col_upper[columns]]),
     )
@@ -378,8 +445,7 @@ def write_model(
     SolveError
         HiGHS refuses the model, a name or the file.
     """
-    highs = load(lp)
-    highs.changeColsCost(cost.size, np.arange(cost.size, dtype=np.int32), cost)
+    highs = load(lp, cost)
     is_least = sense == "minimise"
     highs.changeObjectiveSense(
         highspy.ObjSense.kMinimize if is_least else highspy.ObjSense.kMaximize

@@ -278,7 +278,8 @@ def _check_nodes(file: YamlFile, node: Any, findings: Findings, seen: set[int]) 
             if isinstance(key, ScalarNode) and not str(key.tag).endswith(":merge"):
                 if key.value in first:
                     findings.add(
-                        file._mark(key), "E106",
+                        file._mark(key),
+                        "E106",
                         f"key '{key.value}' stands already in line "
                         f"{first[key.value].start_mark.line + 1}; keep one",
                     )
@@ -327,7 +328,8 @@ class Grid:
             at += 1
         line_start = self.text.rfind("\n", 0, at) + 1
         return Position(
-            shown(self.path), line + self.text.count("\n", self._line_starts[line - 1], at),
+            shown(self.path),
+            line + self.text.count("\n", self._line_starts[line - 1], at),
             at - line_start + 1,
         )
 
@@ -350,7 +352,8 @@ def read_grid(path: Path, findings: Findings) -> Grid | None:
             line = reader.line_num + 1
     except csv.Error as error:
         findings.add(
-            Position(shown(path), line), "E105",
+            Position(shown(path), line),
+            "E105",
             f"is not valid CSV: {error}; write a quote within a quoted cell twice, and close it",
         )
         return None
@@ -362,7 +365,8 @@ def read_grid(path: Path, findings: Findings) -> Grid | None:
         for separator, name in ((";", "semicolons"), ("\t", "tabs")):
             if separator in header[0]:
                 findings.add(
-                    Position(shown(path), lines[0], header[0].index(separator) + 1), "E105",
+                    Position(shown(path), lines[0], header[0].index(separator) + 1),
+                    "E105",
                     f"cells are separated by {name}; separate them by commas, "
                     "with a point in decimal numbers",
                 )
@@ -373,7 +377,8 @@ def read_grid(path: Path, findings: Findings) -> Grid | None:
             row.pop()  # a spreadsheet pads its rows
         if len(row) != len(header):
             findings.add(
-                grid.position(k, min(len(row) - 1, len(header))), "E209",
+                grid.position(k, min(len(row) - 1, len(header))),
+                "E209",
                 f"row has {len(row)} cell{'s' * (len(row) != 1)}; "
                 f"must have {len(header)}, as the header: "
                 "quote a cell that holds a comma, keep the commas of empty cells",
@@ -410,9 +415,7 @@ def parse_number(text: str) -> float:
     if word in {"inf", "infinity", "∞"} or _NUMBER.fullmatch(text):
         raise ValueError("must be a finite number; leave the cell empty where there is no limit")
     if _SEPARATED.fullmatch(text):
-        raise ValueError(
-            "must have a decimal point and no thousands separator, as in 1234.5"
-        )
+        raise ValueError("must have a decimal point and no thousands separator, as in 1234.5")
     raise ValueError("must be a number")
 
 
@@ -502,9 +505,7 @@ def match_column(
     if begun:
         column = max(begun, key=lambda c: len(c.name))
         ways = " or ".join(spellings(column, currency))
-        raise ColumnFault(
-            "E207", f"column '{label}' has no known unit; write {ways}", column
-        )
+        raise ColumnFault("E207", f"column '{label}' has no known unit; write {ways}", column)
     meant = {way: column for column in columns for way in spellings(column, currency)}
     meant |= by_name
     hint = suggest(label, meant)
@@ -525,8 +526,11 @@ class Positions(Mapping):
     """
 
     def __init__(
-        self, grid: Grid | None = None, rows: Mapping | None = None,
-        cells: Mapping[str, int] | None = None, changed: Mapping | None = None,
+        self,
+        grid: Grid | None = None,
+        rows: Mapping | None = None,
+        cells: Mapping[str, int] | None = None,
+        changed: Mapping | None = None,
     ) -> None:
         self.grid, self.rows, self.cells = grid, dict(rows or {}), dict(cells or {})
         self.changed = dict(changed or {})
@@ -571,19 +575,28 @@ class _Cell:
 
 def empty_table(table: Table, path: Path, *, is_read: bool = True) -> pd.DataFrame:
     """Frame of a table without rows; `is_read` False after a fault that hid its rows."""
-    return _frame(table, path, [], {column.name: [] for column in table.columns}, Positions(),
-                  is_read=is_read)
+    return _frame(
+        table, path, [], {column.name: [] for column in table.columns}, Positions(), is_read=is_read
+    )
 
 
 def _frame(
-    table: Table, path: Path, keys: list[str], values: dict[str, list[Any]], positions: Positions,
-    faulty: Iterable[Any] = (), is_read: bool = True,
+    table: Table,
+    path: Path,
+    keys: list[str],
+    values: dict[str, list[Any]],
+    positions: Positions,
+    faulty: Iterable[Any] = (),
+    is_read: bool = True,
 ) -> pd.DataFrame:
     index = pd.Index(keys, dtype=object, name=table.key) if table.key else None
     columns = {name: _column(cells, index) for name, cells in values.items()}
     frame = pd.DataFrame(columns, index=index)
     frame.attrs = {
-        "path": path, "positions": positions, "faulty": frozenset(faulty), "is_read": is_read
+        "path": path,
+        "positions": positions,
+        "faulty": frozenset(faulty),
+        "is_read": is_read,
     }
     return frame
 
@@ -647,7 +660,9 @@ def read_table(
             if cell is None and column.name in header and is_whole:
                 k, factor = header[column.name]
                 cell = _Cell(
-                    grid.rows[row][k], grid.header[k], factor,
+                    grid.rows[row][k],
+                    grid.header[k],
+                    factor,
                     lambda row=row, k=k: grid.position(row, k),  # type: ignore[misc]
                 )
             value = _NONE[column.type]
@@ -673,7 +688,12 @@ def read_table(
 
 
 _NONE: dict[str, Any] = {
-    "name": "", "text": "", "number": None, "integer": None, "numbers": None, "date": None,
+    "name": "",
+    "text": "",
+    "number": None,
+    "integer": None,
+    "numbers": None,
+    "date": None,
     "boolean": None,
 }
 
@@ -711,9 +731,7 @@ def _read_header(
             if column.name in header:
                 first = grid.header[header[column.name][0]]
                 other = f" as '{first}'" if first != label else ""
-                findings.add(
-                    at, "E212", f"column '{label}' stands there already{other}; keep one"
-                )
+                findings.add(at, "E212", f"column '{label}' stands there already{other}; keep one")
             header.setdefault(column.name, (k, factor))
     hidden -= header.keys()
     for column in table.columns:
@@ -721,7 +739,8 @@ def _read_header(
         is_needed = column.required and column.varies == "no"
         if is_needed and column.name not in header.keys() | hidden:
             findings.add(
-                grid.position(None, 0), "E202",
+                grid.position(None, 0),
+                "E202",
                 f"required column '{spellings(column, currency)[0]}' is missing; add it",
             )
             hidden.add(column.name)
@@ -741,14 +760,16 @@ def _read_keys(
         if not key:
             if len(row) == len(grid.header):
                 findings.add(
-                    grid.position(k, key_cell or 0), "E202",
+                    grid.position(k, key_cell or 0),
+                    "E202",
                     f"{table.item} has no {table.key}; give it one",
                 )
             continue
         at = grid.position(k, key_cell or 0)
         if key in rows:
             findings.add(
-                at, "E206",
+                at,
+                "E206",
                 f"{table.item} '{key}' stands already in line {grid.lines[rows[key]]}; rename one",
             )
             faulty.add(key)
@@ -760,8 +781,12 @@ def _read_keys(
 
 
 def _read_changes(
-    table: Table, rows: Mapping[Any, int], changes: Mapping[str, Mapping[str, Any]],
-    findings: Findings, currency: str | None, locate: Locate | None,
+    table: Table,
+    rows: Mapping[Any, int],
+    changes: Mapping[str, Mapping[str, Any]],
+    findings: Findings,
+    currency: str | None,
+    locate: Locate | None,
 ) -> dict[tuple[Any, str], _Cell]:
     """Cells that a case puts in place of those of the file."""
     locate = locate or (lambda *keys: Position(".".join(("changes", table.name, *keys))))
@@ -769,7 +794,8 @@ def _read_changes(
     for key, columns in changes.items():
         if not table.key or key not in rows:
             findings.add(
-                locate(key), "E211",
+                locate(key),
+                "E211",
                 f"unknown {table.item} '{key}' in table {table.name}"
                 f"{suggest(key, rows if table.key else ())}",
             )

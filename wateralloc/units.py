@@ -39,8 +39,13 @@ def _units(dimension: str, **suffixes: tuple[float, str]) -> dict[str, Unit]:
 
 UNITS: dict[str, Unit] = {
     **_units("volume", hm3=(1, "hm3"), Mm3=(1, "hm3"), km3=(1e3, "km3"), m3=(1e-6, "m3")),
-    **_units("flow", m3s=(1, "m3/s"), l_s=(1e-3, "L/s"), m3_day=(1 / SECONDS_PER_DAY, "m3/day"),
-             hm3_day=(1e6 / SECONDS_PER_DAY, "hm3/day")),
+    **_units(
+        "flow",
+        m3s=(1, "m3/s"),
+        l_s=(1e-3, "L/s"),
+        m3_day=(1 / SECONDS_PER_DAY, "m3/day"),
+        hm3_day=(1e6 / SECONDS_PER_DAY, "hm3/day"),
+    ),
     **_units("depth_rate", mm_day=(1, "mm/day")),
     **_units("depth", mm=(1, "mm")),
     **_units("length", m=(1, "m"), cm=(1e-2, "cm"), km=(1e3, "km")),

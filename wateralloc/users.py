@@ -25,12 +25,16 @@ class Users(BaseModel):
         """Faults: names that are not in the basin, and a group that is empty."""
         faults = []
         for key, known in (
-            ("sectors", basin.sectors), ("regions", basin.regions), ("provinces", basin.provinces),
+            ("sectors", basin.sectors),
+            ("regions", basin.regions),
+            ("provinces", basin.provinces),
             ("demands", basin.tables["demands"].index),
         ):
             faults += unknown(key, getattr(self, key), known, key[:-1])
         if not faults and not self.users_in(basin):
-            faults.append(("", "E313", "no demand of the basin meets all of these; widen the lists"))
+            faults.append(
+                ("", "E313", "no demand of the basin meets all of these; widen the lists")
+            )
         return faults
 
     def users_title(self) -> str:
@@ -43,7 +47,9 @@ class Users(BaseModel):
         table = basin.tables["demands"]
         keep = table.index == table.index
         for column, names in (
-            ("sector", self.sectors), ("region", self.regions), ("province", self.provinces),
+            ("sector", self.sectors),
+            ("region", self.regions),
+            ("province", self.provinces),
         ):
             if names:
                 keep &= table[column].isin(names).to_numpy()
@@ -58,7 +64,11 @@ def unknown(
     """Faults for names that do not exist in the basin."""
     choices = [str(name) for name in known]
     return [
-        (key, "E313", f"unknown {what} '{name}'{suggest(name, choices) or '; known: ' + listed(choices)}")
+        (
+            key,
+            "E313",
+            f"unknown {what} '{name}'{suggest(name, choices) or '; known: ' + listed(choices)}",
+        )
         for name in names
         if name not in choices
     ]

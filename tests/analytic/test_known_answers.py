@@ -16,24 +16,37 @@ from tests.small import inflow, make_case, solve
 def test_least_cost_network(tmp_path):
     """University of Manchester Hydra demonstration: least cost 5,170.
 
-    300 enter J1. Ag1 costs 20 (25 to 220), the way on to J2 15 (10 to 310); from J2 the city costs 1
-    and loses 5 % (20 to 220), the end point 10 (10 to 220). All water has to go somewhere, so the city
-    takes its 220, the end point its least 10, J2 thus 230 and Ag1 the other 70:
+    300 enter J1. Ag1 costs 20 (25 to 220), the way on to J2 15 (10 to 310); from J2 the city costs
+    1 and loses 5 % (20 to 220), the end point 10 (10 to 220). All water has to go somewhere, so
+    the city takes its 220, the end point its least 10, J2 thus 230 and Ag1 the other 70:
     230 x 15 + 70 x 20 + 220 x 1 + 10 x 10 = 5,170.
     """
     limits = {  # from, to, cost, loss, least, most
-        "J1_J2": ("J1", "J2", 15, 0, 10, 310), "J1_Ag1": ("J1", "Ag1", 20, 0, 25, 220),
-        "J2_Urb1": ("J2", "Urb1", 1, 0.05, 20, 220), "J2_EndPt": ("J2", "EndPt", 10, 0, 10, 220),
+        "J1_J2": ("J1", "J2", 15, 0, 10, 310),
+        "J1_Ag1": ("J1", "Ag1", 20, 0, 25, 220),
+        "J2_Urb1": ("J2", "Urb1", 1, 0.05, 20, 220),
+        "J2_EndPt": ("J2", "EndPt", 10, 0, 10, 220),
     }
     case = make_case(
-        tmp_path, periods=1, goals=[{"minimise": "cost"}],
+        tmp_path,
+        periods=1,
+        goals=[{"minimise": "cost"}],
         nodes=[
-            {"name": "J1", "kind": "inflow"}, {"name": "J2", "kind": "junction"},
+            {"name": "J1", "kind": "inflow"},
+            {"name": "J2", "kind": "junction"},
             *({"name": name, "kind": "sink"} for name in ("Ag1", "Urb1", "EndPt")),
         ],
         links=[
-            {"name": name, "from": a, "to": b, "kind": "canal", "cost_vnd_m3": cost,
-             "loss_fraction": loss, "minimum_hm3_day": least, "capacity_hm3_day": most}
+            {
+                "name": name,
+                "from": a,
+                "to": b,
+                "kind": "canal",
+                "cost_vnd_m3": cost,
+                "loss_fraction": loss,
+                "minimum_hm3_day": least,
+                "capacity_hm3_day": most,
+            }
             for name, (a, b, cost, loss, least, most) in limits.items()
         ],
         series=inflow(J1=[300]),
@@ -55,9 +68,12 @@ def test_junior_user_lives_on_the_return_flow_of_the_senior(tmp_path):
     junior's node: 37.5 x (0.57, 0.86, 1, 1, 1).
     """
     case = make_case(
-        tmp_path, periods=5, goals=SENIOR_FIRST,
+        tmp_path,
+        periods=5,
+        goals=SENIOR_FIRST,
         nodes=[
-            {"name": "up", "kind": "inflow"}, {"name": "down", "kind": "junction"},
+            {"name": "up", "kind": "inflow"},
+            {"name": "down", "kind": "junction"},
             {"name": "sea", "kind": "sink"},
         ],
         links=[
@@ -65,8 +81,15 @@ def test_junior_user_lives_on_the_return_flow_of_the_senior(tmp_path):
             {"name": "lower", "from": "down", "to": "sea", "kind": "reach"},
         ],
         demands=[
-            {"name": "a", "node": "up", "sector": "senior", "annual_hm3": 36500,
-             "consumption_fraction": 0.5, "return_to": "down", "return_weights": LAGS},
+            {
+                "name": "a",
+                "node": "up",
+                "sector": "senior",
+                "annual_hm3": 36500,
+                "consumption_fraction": 0.5,
+                "return_to": "down",
+                "return_weights": LAGS,
+            },
             {"name": "b", "node": "down", "sector": "junior", "annual_hm3": 36500},
         ],
         series=inflow(up=[75] * 5),
@@ -83,14 +106,30 @@ def test_junior_user_lives_on_its_own_return_flow(tmp_path):
     returns: x(t) = 15 + 0.5 (0.57 x(t) + 0.29 x(t-1) + 0.14 x(t-2)), so x(1) = 15 / 0.715.
     """
     case = make_case(
-        tmp_path, periods=5, goals=SENIOR_FIRST,
+        tmp_path,
+        periods=5,
+        goals=SENIOR_FIRST,
         nodes=[{"name": "up", "kind": "inflow"}, {"name": "sea", "kind": "sink"}],
         links=[{"name": "river", "from": "up", "to": "sea", "kind": "reach"}],
         demands=[
-            {"name": "a", "node": "up", "sector": "senior", "annual_hm3": 36500,
-             "consumption_fraction": 0.5, "return_to": "sea", "return_weights": LAGS},
-            {"name": "m", "node": "up", "sector": "junior", "annual_hm3": 36500,
-             "consumption_fraction": 0.5, "return_to": "up", "return_weights": LAGS},
+            {
+                "name": "a",
+                "node": "up",
+                "sector": "senior",
+                "annual_hm3": 36500,
+                "consumption_fraction": 0.5,
+                "return_to": "sea",
+                "return_weights": LAGS,
+            },
+            {
+                "name": "m",
+                "node": "up",
+                "sector": "junior",
+                "annual_hm3": 36500,
+                "consumption_fraction": 0.5,
+                "return_to": "up",
+                "return_weights": LAGS,
+            },
         ],
         series=inflow(up=[115] * 5),
     )
@@ -111,7 +150,9 @@ def test_junior_user_lives_on_its_own_return_flow(tmp_path):
 def test_equal_satisfaction_at_one_node_is_the_proportional_rule(tmp_path, estate, claims, awards):
     """O'Neill 1982; Aumann & Maschler 1985: award = estate x claim / sum of claims."""
     case = make_case(
-        tmp_path, periods=1, goals=[{"share": {"among": "demand"}}],
+        tmp_path,
+        periods=1,
+        goals=[{"share": {"among": "demand"}}],
         nodes=[{"name": "river", "kind": "inflow"}, {"name": "sea", "kind": "sink"}],
         links=[{"name": "reach", "from": "river", "to": "sea", "kind": "reach"}],
         demands=[

@@ -270,11 +270,16 @@ def names_unknown(folder: Path) -> None:
 
 def curves_wrong(folder: Path) -> None:
     rows = [
-        ("lake", 0, 20, "hm3", "m"), ("lake", 50, 20, "hm3", "m"), ("lake", 40, 30, "hm3", "m"),
-        ("lake", 0, 5, "hm3", "km2"), ("lake", 100, 4, "hm3", "km2"),
-        ("flat", 0, 1, "hm3", "km2"), ("flat", 1, 1, "hm3", "km2"),
+        ("lake", 0, 20, "hm3", "m"),
+        ("lake", 50, 20, "hm3", "m"),
+        ("lake", 40, 30, "hm3", "m"),
+        ("lake", 0, 5, "hm3", "km2"),
+        ("lake", 100, 4, "hm3", "km2"),
+        ("flat", 0, 1, "hm3", "km2"),
+        ("flat", 1, 1, "hm3", "km2"),
         ("short", 0, 1, "hm3", "m"),
-        ("odd", 0, 1, "acre_feet", "feet"), ("odd", 1, 2, "m", "hm3"),
+        ("odd", 0, 1, "acre_feet", "feet"),
+        ("odd", 1, 2, "m", "hm3"),
     ]
     columns = ("curve", "x", "y", "x_unit", "y_unit")
     write_rows(folder / "curves.csv", [dict(zip(columns, row, strict=True)) for row in rows])
@@ -282,11 +287,15 @@ def curves_wrong(folder: Path) -> None:
 
 def patterns_wrong(folder: Path) -> None:
     rows = [
-        ("flood_limit", "06-15", 80, "hm3"), ("flood_limit", "06-15", 90, "hm3"),
+        ("flood_limit", "06-15", 80, "hm3"),
+        ("flood_limit", "06-15", 90, "hm3"),
         ("flood_limit", "02-01", 90, "hm3"),
-        ("evaporation", "02-29", 3, "mm_day"), ("evaporation", "04-31", 3, "mm_day"),
-        ("evaporation", "1-May", 3, "mm_day"), ("evaporation", "06-01", 3, "m"),
-        ("irrigation", "01-01", 1, "m3/s"), ("irrigation", "02-01", "x", ""),
+        ("evaporation", "02-29", 3, "mm_day"),
+        ("evaporation", "04-31", 3, "mm_day"),
+        ("evaporation", "1-May", 3, "mm_day"),
+        ("evaporation", "06-01", 3, "m"),
+        ("irrigation", "01-01", 1, "m3/s"),
+        ("irrigation", "02-01", "x", ""),
     ]
     columns = ("pattern", "start", "value", "unit")
     write_rows(folder / "patterns.csv", [dict(zip(columns, row, strict=True)) for row in rows])
@@ -372,12 +381,12 @@ def series_netcdf(folder: Path) -> None:
     time = np.array(month_starts("2001-01", 3), dtype="datetime64[ns]")
     values = np.array([[1.0, 1.0], [np.nan, 1.0], [1.0, -1.0]])
     coords = {"time": time, "name": ["spring", "twon"]}
-    xr.Dataset(
-        {"inflow": (("time", "name"), values, {"units": "hm3"})}, coords
-    ).to_netcdf(folder / "series" / "inflow_m3s.nc")
-    xr.Dataset(
-        {"capacity": (("time", "link"), values)}, {"time": time}
-    ).to_netcdf(folder / "series" / "capacity_m3s.nc")
+    xr.Dataset({"inflow": (("time", "name"), values, {"units": "hm3"})}, coords).to_netcdf(
+        folder / "series" / "inflow_m3s.nc"
+    )
+    xr.Dataset({"capacity": (("time", "link"), values)}, {"time": time}).to_netcdf(
+        folder / "series" / "capacity_m3s.nc"
+    )
     (folder / "series" / "demand_m3s.nc").write_bytes(b"no NetCDF")
     (folder / "series" / "evaporation_mm_day.nc").write_bytes(b"")
 

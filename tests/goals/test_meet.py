@@ -12,7 +12,9 @@ GOLDEN = Path(__file__).parent / "golden" / "meet.lp"
 def river(folder, goals, inflows=(10, 4)):
     asked = {"town": ("domestic", 3), "mill": ("industry", 4), "rice": ("irrigation", 6)}
     return make_case(
-        folder, periods=len(inflows), goals=goals,
+        folder,
+        periods=len(inflows),
+        goals=goals,
         nodes=[{"name": "river", "kind": "inflow"}, {"name": "sea", "kind": "sink"}],
         links=[{"name": "reach", "from": "river", "to": "sea", "kind": "reach"}],
         demands=[

@@ -19,14 +19,23 @@ COUNTEREXAMPLE = {"shared_AB": 100, "own_C": 100, "demand": 100, "leximin": [50,
 def tree(folder, asked, shared, own, **share):
     """Users A and B below one canal, C below its own; asked by day."""
     return make_case(
-        folder, periods=len(asked["A"]), goals=[{"share": {"among": "demand", **share}}],
+        folder,
+        periods=len(asked["A"]),
+        goals=[{"share": {"among": "demand", **share}}],
         nodes=[
-            {"name": "spring", "kind": "inflow"}, {"name": "ab", "kind": "junction"},
-            {"name": "c", "kind": "junction"}, {"name": "sea", "kind": "sink"},
+            {"name": "spring", "kind": "inflow"},
+            {"name": "ab", "kind": "junction"},
+            {"name": "c", "kind": "junction"},
+            {"name": "sea", "kind": "sink"},
         ],
         links=[
-            {"name": "to_ab", "from": "spring", "to": "ab", "kind": "canal",
-             "capacity_hm3_day": shared},
+            {
+                "name": "to_ab",
+                "from": "spring",
+                "to": "ab",
+                "kind": "canal",
+                "capacity_hm3_day": shared,
+            },
             {"name": "to_c", "from": "spring", "to": "c", "kind": "canal", "capacity_hm3_day": own},
             {"name": "ab_sea", "from": "ab", "to": "sea", "kind": "reach"},
             {"name": "c_sea", "from": "c", "to": "sea", "kind": "reach"},
@@ -50,7 +59,9 @@ def test_two_that_share_a_bottleneck_and_one_that_does_not(tmp_path):
     assert [values["withdrawal"][name][0] for name in "ABC"] == pytest.approx(k["leximin"])
     names = [stage.name for stage in solution.stages[0]]
     assert names == [
-        "1 share among demand, round 1", "1 share among demand, round 2", "1 meet all",
+        "1 share among demand, round 1",
+        "1 share among demand, round 2",
+        "1 meet all",
     ]
 
 
@@ -64,8 +75,11 @@ def test_satisfaction_counts_over_the_window_not_the_day(tmp_path):
 
 @settings(max_examples=15, deadline=None)
 @given(
-    a=st.integers(1, 90), b=st.integers(1, 90), c=st.integers(1, 90),
-    shared=st.integers(1, 120), own=st.integers(1, 120),
+    a=st.integers(1, 90),
+    b=st.integers(1, 90),
+    c=st.integers(1, 90),
+    shared=st.integers(1, 120),
+    own=st.integers(1, 120),
 )
 def test_one_bottleneck_gives_equal_satisfaction(tmp_path_factory, a, b, c, shared, own):
     asked = {"A": [float(a)], "B": [float(b)], "C": [float(c)]}

@@ -13,10 +13,15 @@ GOLDEN = Path(__file__).parent / "golden" / "demand.lp"
 def farm(folder, inflows=(10, 10, 10), more=None, tables=None, **demand):
     row = {"name": "farm", "node": "river", "sector": "irrigation", "annual_hm3": 8 * 365, **demand}
     return make_case(
-        folder, periods=len(inflows), goals=[{"meet": {}}], more=more,
+        folder,
+        periods=len(inflows),
+        goals=[{"meet": {}}],
+        more=more,
         nodes=[{"name": "river", "kind": "inflow"}, {"name": "sea", "kind": "sink"}],
         links=[{"name": "reach", "from": "river", "to": "sea", "kind": "reach"}],
-        demands=[row], series=inflow(river=inflows), **(tables or {}),
+        demands=[row],
+        series=inflow(river=inflows),
+        **(tables or {}),
     )
 
 
@@ -32,10 +37,15 @@ def test_withdrawal_up_to_demand(tmp_path):
 
 def test_return_flow_comes_back_after_its_lag(tmp_path):
     """A quarter is consumed; of the rest 60 % returns to the sea next day, 40 % the day after."""
-    _, values = solve(farm(
-        tmp_path, consumption_fraction=0.25, return_to="sea", return_lag_periods=1,
-        return_weights="0.6 0.4",
-    ))
+    _, values = solve(
+        farm(
+            tmp_path,
+            consumption_fraction=0.25,
+            return_to="sea",
+            return_lag_periods=1,
+            return_weights="0.6 0.4",
+        )
+    )
     assert values["consumption"]["farm"] == [2, 2, 2]
     assert values["return_flow"]["farm"] == [6, 6, 6]
     assert values["return_arriving"]["farm"] == [0, pytest.approx(3.6), 6]
@@ -44,16 +54,16 @@ def test_return_flow_comes_back_after_its_lag(tmp_path):
 
 def test_own_return_flow_can_be_used_again(tmp_path):
     """Half returns to the intake at once: 5 hm3 of inflow carry 8 of withdrawal (8 - 4 <= 5)."""
-    _, values = solve(farm(
-        tmp_path, inflows=(5, 3), consumption_fraction=0.5, return_to="river"
-    ))
+    _, values = solve(farm(tmp_path, inflows=(5, 3), consumption_fraction=0.5, return_to="river"))
     assert values["withdrawal"]["farm"] == [8, 6]
 
 
 def test_pattern_projection_and_factor(tmp_path):
     """Year 2015 lies half way between factors 1 (2010) and 2 (2020); the case adds 0.9."""
     case = farm(
-        tmp_path, inflows=(99, 99), pattern="crop",
+        tmp_path,
+        inflows=(99, 99),
+        pattern="crop",
         tables={
             "patterns": [
                 {"pattern": "crop", "start": "01-01", "value": 0.5, "unit": 1},
@@ -72,15 +82,23 @@ def test_pattern_projection_and_factor(tmp_path):
 
 
 def test_golden(tmp_path):
-    check_golden(farm(
-        tmp_path, consumption_fraction=0.25, return_to="sea", return_lag_periods=1,
-        return_weights="0.6 0.4",
-    ), GOLDEN)
+    check_golden(
+        farm(
+            tmp_path,
+            consumption_fraction=0.25,
+            return_to="sea",
+            return_lag_periods=1,
+            return_weights="0.6 0.4",
+        ),
+        GOLDEN,
+    )
 
 
 def test_region_and_province_are_those_of_the_node_where_none_is_named(tmp_path):
     case = make_case(
-        tmp_path, periods=1, goals=[{"meet": {"regions": ["hills"]}}],
+        tmp_path,
+        periods=1,
+        goals=[{"meet": {"regions": ["hills"]}}],
         nodes=[
             {"name": "river", "kind": "inflow", "region": "hills", "province": "son_la"},
             {"name": "sea", "kind": "sink"},
@@ -88,8 +106,13 @@ def test_region_and_province_are_those_of_the_node_where_none_is_named(tmp_path)
         links=[{"name": "reach", "from": "river", "to": "sea", "kind": "reach"}],
         demands=[
             {"name": "farm", "node": "river", "sector": "irrigation", "annual_hm3": 365},
-            {"name": "town", "node": "river", "sector": "domestic", "annual_hm3": 365,
-             "region": "delta"},
+            {
+                "name": "town",
+                "node": "river",
+                "sector": "domestic",
+                "annual_hm3": 365,
+                "region": "delta",
+            },
         ],
         series=inflow(river=[9]),
     )

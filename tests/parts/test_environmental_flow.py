@@ -1,4 +1,4 @@
-"""Environmental flow: the river keeps its minimum before users take theirs, and canals do not count."""
+"""Environmental flow: kept before users take theirs; canals do not count."""
 
 from pathlib import Path
 
@@ -12,9 +12,12 @@ GOLDEN = Path(__file__).parent / "golden" / "environmental_flow.lp"
 
 def river(folder, inflows=(10, 10)):
     return make_case(
-        folder, periods=len(inflows), goals=[{"meet": {}}],
+        folder,
+        periods=len(inflows),
+        goals=[{"meet": {}}],
         nodes=[
-            {"name": "head", "kind": "inflow"}, {"name": "field", "kind": "junction"},
+            {"name": "head", "kind": "inflow"},
+            {"name": "field", "kind": "junction"},
             {"name": "sea", "kind": "sink"},
         ],
         links=[

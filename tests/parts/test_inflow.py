@@ -11,7 +11,9 @@ GOLDEN = Path(__file__).parent / "golden" / "inflow.lp"
 
 def spring(folder, **basin):
     return make_case(
-        folder, periods=3, goals=[{"minimise": "outflow"}],
+        folder,
+        periods=3,
+        goals=[{"minimise": "outflow"}],
         nodes=[{"name": "spring", "kind": "inflow"}, {"name": "sea", "kind": "sink"}],
         links=[{"name": "river", "from": "spring", "to": "sea", "kind": "reach"}],
         **basin,
@@ -28,8 +30,9 @@ def test_flow_becomes_volume_by_the_true_length_of_the_period(tmp_path):
     """1 m3/s is 0.0864 hm3 a day; February 2001 has 28 days."""
     case = spring(
         tmp_path,
-        series={"inflow_m3s": {"date": ["2001-01-01", "2001-02-01", "2001-03-01"],
-                               "spring": [1, 1, 1]}},
+        series={
+            "inflow_m3s": {"date": ["2001-01-01", "2001-02-01", "2001-03-01"], "spring": [1, 1, 1]}
+        },
         more={"timeline": {"start": "2001-01-01", "periods": 3, "step": "month"}},
     )
     _, values = solve(case)

@@ -16,15 +16,16 @@ def lake(folder, inflows=(10, 0, 0), asked=5, *, curves=(), patterns=(), **reser
     row = {"name": "lake", "dead_hm3": 10, "normal_hm3": 100, "initial_hm3": 20, **reservoir}
     tables = {"curves": curves, "patterns": patterns}
     return make_case(
-        folder, periods=len(inflows), goals=[{"meet": {}}],
+        folder,
+        periods=len(inflows),
+        goals=[{"meet": {}}],
         nodes=[{"name": "lake", "kind": "reservoir"}, {"name": "sea", "kind": "sink"}],
         links=[
             {"name": "outlet", "from": "lake", "to": "sea", "kind": "turbine"},
             {"name": "weir", "from": "lake", "to": "sea", "kind": "spillway"},
         ],
         reservoirs=[row],
-        demands=[{"name": "town", "node": "lake", "sector": "domestic",
-                  "annual_hm3": asked * 365}],
+        demands=[{"name": "town", "node": "lake", "sector": "domestic", "annual_hm3": asked * 365}],
         series=inflow(lake=inflows),
         **{name: rows for name, rows in tables.items() if rows},
     )
@@ -77,10 +78,15 @@ def test_evaporation_on_the_mean_of_the_area_at_both_ends(tmp_path):
     e = 0.1 (1 + 0.1 (S + S - e) / 2), so e = (0.1 + 0.01 S) / 1.005 with S = 20: 0.298507...
     The target of 10 leaves the rest to the town, which asks nothing."""
     case = lake(
-        tmp_path, inflows=(0,), asked=0, curves=CURVE, curve="lake", evaporation_mm_day=100,
+        tmp_path,
+        inflows=(0,),
+        asked=0,
+        curves=CURVE,
+        curve="lake",
+        evaporation_mm_day=100,
         target_hm3=10,
     )
-    solution, values = solve(case)
+    _, values = solve(case)
     start, end = values["storage_start"]["lake"][0], values["storage_end"]["lake"][0]
     evaporated = values["evaporation"]["lake"][0]
     assert evaporated == pytest.approx(0.1 * (1 + 0.1 * (start + end) / 2), abs=1e-9)

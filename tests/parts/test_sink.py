@@ -9,15 +9,23 @@ GOLDEN = Path(__file__).parent / "golden" / "sink.lp"
 
 def two_seas(folder):
     return make_case(
-        folder, periods=2, goals=[{"maximise": {"quantity": "outflow", "of": ["west"]}}],
+        folder,
+        periods=2,
+        goals=[{"maximise": {"quantity": "outflow", "of": ["west"]}}],
         nodes=[
-            {"name": "spring", "kind": "inflow"}, {"name": "east", "kind": "sink"},
+            {"name": "spring", "kind": "inflow"},
+            {"name": "east", "kind": "sink"},
             {"name": "west", "kind": "sink"},
         ],
         links=[
             {"name": "to_east", "from": "spring", "to": "east", "kind": "reach"},
-            {"name": "to_west", "from": "spring", "to": "west", "kind": "reach",
-             "capacity_hm3_day": 8},
+            {
+                "name": "to_west",
+                "from": "spring",
+                "to": "west",
+                "kind": "reach",
+                "capacity_hm3_day": 8,
+            },
         ],
         series=inflow(spring=[5, 20]),
     )

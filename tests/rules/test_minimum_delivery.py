@@ -12,13 +12,15 @@ GOLDEN = Path(__file__).parent / "golden" / "minimum_delivery.lp"
 
 def weir(folder, inflows, **rule):
     return make_case(
-        folder, periods=len(inflows), goals=[{"meet": {}}],
+        folder,
+        periods=len(inflows),
+        goals=[{"meet": {}}],
         rules=[{"rule": "minimum_delivery", "name": "delta", "at": "weir", **rule}],
         nodes=[{"name": "weir", "kind": "inflow"}, {"name": "sea", "kind": "sink"}],
         links=[{"name": "river", "from": "weir", "to": "sea", "kind": "reach"}],
         demands=[{"name": "farm", "node": "weir", "sector": "irrigation", "annual_hm3": 8 * 365}],
-        series=inflow(weir=inflows), more={"timeline": {
-            "start": "2001-01-01", "periods": len(inflows), "step": "day"}},
+        series=inflow(weir=inflows),
+        more={"timeline": {"start": "2001-01-01", "periods": len(inflows), "step": "day"}},
     )
 
 
@@ -28,7 +30,8 @@ M3S = 1 / 0.0864  # one hm3 a day as a flow
 def test_flow_named_for_some_days_only(tmp_path):
     """5 hm3 a day from 2 to 3 January: the farm asks 8 of 10."""
     case = weir(
-        tmp_path, (10, 10, 10, 10),
+        tmp_path,
+        (10, 10, 10, 10),
         flow_m3s={"from": "01-02", "to": "01-03", "value": 5 * M3S},
     )
     solution, values = solve(case)
@@ -72,6 +75,14 @@ def test_hard_rule_beyond_the_water_says_where_and_how_much(tmp_path):
 
 
 def test_golden(tmp_path):
-    check_golden(weir(tmp_path, (10, 10, 10), flow_m3s=[
-        {"months": [1], "value": 50}, {"from": "01-02", "to": "01-02", "value": 60},
-    ]), GOLDEN)
+    check_golden(
+        weir(
+            tmp_path,
+            (10, 10, 10),
+            flow_m3s=[
+                {"months": [1], "value": 50},
+                {"from": "01-02", "to": "01-02", "value": 60},
+            ],
+        ),
+        GOLDEN,
+    )

@@ -9,7 +9,7 @@ from wateralloc import InputError
 
 GOLDEN = Path(__file__).parent / "golden" / "python.lp"
 
-RULES = '''\
+RULES = """\
 import numpy as np
 import pyomo.environ as pyo
 
@@ -32,7 +32,7 @@ def broken(m, case):
 
 def takes_nothing():
     pass
-'''
+"""
 
 
 def farm(folder, function, **arguments):
@@ -41,7 +41,10 @@ def farm(folder, function, **arguments):
     if arguments:
         rule["arguments"] = arguments
     return make_case(
-        folder, periods=3, goals=[{"meet": {}}], rules=[rule],
+        folder,
+        periods=3,
+        goals=[{"meet": {}}],
+        rules=[rule],
         nodes=[{"name": "river", "kind": "inflow"}, {"name": "sea", "kind": "sink"}],
         links=[{"name": "reach", "from": "river", "to": "sea", "kind": "reach"}],
         demands=[{"name": "rice", "node": "river", "sector": "irrigation", "annual_hm3": 9 * 365}],

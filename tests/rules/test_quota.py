@@ -11,7 +11,9 @@ GOLDEN = Path(__file__).parent / "golden" / "quota.lp"
 
 def farms(folder, goals=({"meet": {}},), **rule):
     return make_case(
-        folder, periods=3, goals=goals,
+        folder,
+        periods=3,
+        goals=goals,
         rules=[{"rule": "quota", "name": "cap", **rule}],
         nodes=[{"name": "river", "kind": "inflow"}, {"name": "sea", "kind": "sink"}],
         links=[{"name": "reach", "from": "river", "to": "sea", "kind": "reach"}],
@@ -24,9 +26,7 @@ def farms(folder, goals=({"meet": {}},), **rule):
 
 
 def test_volume_over_the_horizon_caps_one_sector(tmp_path):
-    _, values = solve(farms(
-        tmp_path, sectors=["irrigation"], volume_hm3=10, window="horizon"
-    ))
+    _, values = solve(farms(tmp_path, sectors=["irrigation"], volume_hm3=10, window="horizon"))
     assert sum(values["withdrawal"]["rice"]) == pytest.approx(10)
     assert values["withdrawal"]["mill"] == [4, 4, 4]
 

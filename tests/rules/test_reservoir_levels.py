@@ -11,12 +11,22 @@ GOLDEN = Path(__file__).parent / "golden" / "reservoir_levels.lp"
 
 def lake(folder, **rule):
     return make_case(
-        folder, periods=3, goals=[{"meet": {}}],
+        folder,
+        periods=3,
+        goals=[{"meet": {}}],
         rules=[{"rule": "reservoir_levels", "name": "levels", "reservoir": "lake", **rule}],
         nodes=[{"name": "lake", "kind": "reservoir"}, {"name": "sea", "kind": "sink"}],
         links=[{"name": "outlet", "from": "lake", "to": "sea", "kind": "turbine"}],
-        reservoirs=[{"name": "lake", "dead_hm3": 0, "normal_hm3": 100, "initial_hm3": 60,
-                     "target_hm3": 0, "curve": "lake"}],
+        reservoirs=[
+            {
+                "name": "lake",
+                "dead_hm3": 0,
+                "normal_hm3": 100,
+                "initial_hm3": 60,
+                "target_hm3": 0,
+                "curve": "lake",
+            }
+        ],
         curves=[
             {"curve": "lake", "x": x, "y": 100 + x / 10, "x_unit": "hm3", "y_unit": "m"}
             for x in (0, 50, 100)

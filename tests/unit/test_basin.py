@@ -53,7 +53,8 @@ def test_labels_stand_in_for_each_other(tmp_path: Path) -> None:
     basin = read_basin(tiny_basin(tmp_path, yaml=yaml))
     assert basin.title == {"en": "Plain", "vi": "Plain"}
     assert basin.regions == {
-        "north": {"en": "north", "vi": "Bắc"}, "south": {"en": "South", "vi": "South"}
+        "north": {"en": "north", "vi": "Bắc"},
+        "south": {"en": "South", "vi": "South"},
     }
     assert basin.provinces["upland"] == {"en": "upland", "vi": "upland"}
     assert basin.sectors["irrigation"]["en"] == "Irrigation"
@@ -63,13 +64,22 @@ def test_every_declared_table_is_there(tmp_path: Path) -> None:
     """Absent tables are empty frames with their columns."""
     parts = tiny_parts()
     folder = write_basin(
-        tmp_path, nodes=[parts["nodes"][0], parts["nodes"][3]],
+        tmp_path,
+        nodes=[parts["nodes"][0], parts["nodes"][3]],
         links=[{"name": "river", "from": "spring", "to": "sea", "kind": "reach"}],
     )
     basin = read_basin(folder)
     assert set(basin.tables) == set(basin.declared)
-    assert {"nodes", "links", "reservoirs", "demands", "environmental_flows", "projections",
-            "curves", "patterns"} <= set(basin.tables)
+    assert {
+        "nodes",
+        "links",
+        "reservoirs",
+        "demands",
+        "environmental_flows",
+        "projections",
+        "curves",
+        "patterns",
+    } <= set(basin.tables)
     assert basin.tables["demands"].empty
     assert basin.values("demands", "annual") == {}
     assert basin.values("nodes", "inflow") == {}
@@ -115,8 +125,17 @@ def test_a_basin_can_be_sent_to_workers(tiny: Basin) -> None:
 
 def test_what_may_lie_in_the_folder(tmp_path: Path) -> None:
     folder = tiny_basin(tmp_path)
-    for name in ("SOURCES.md", "README.md", "README", "LICENSE", "LICENCE.txt", "derive.py",
-                 ".hidden", "series/.hidden", "series/README.md"):
+    for name in (
+        "SOURCES.md",
+        "README.md",
+        "README",
+        "LICENSE",
+        "LICENCE.txt",
+        "derive.py",
+        ".hidden",
+        "series/.hidden",
+        "series/README.md",
+    ):
         (folder / name).write_text("x")
     for name in ("derivation", ".git", "__pycache__"):
         (folder / name).mkdir()
@@ -290,8 +309,20 @@ def test_faults_are_collected_with_those_of_a_case(tmp_path: Path) -> None:
     assert basin.values("nodes", "inflow") == {}
 
 
-@pytest.mark.parametrize("table", ["nodes", "links", "reservoirs", "demands", "curves", "patterns",
-                                   "environmental_flows", "projections", "basin.yaml"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "nodes",
+        "links",
+        "reservoirs",
+        "demands",
+        "curves",
+        "patterns",
+        "environmental_flows",
+        "projections",
+        "basin.yaml",
+    ],
+)
 def test_a_file_that_cannot_be_read_causes_no_other_fault(tmp_path: Path, table: str) -> None:
     folder = tiny_basin(tmp_path)
     name = table if "." in table else f"{table}.csv"
@@ -346,14 +377,22 @@ def test_faults_in_changes_stand_where_they_were_made(tmp_path: Path) -> None:
     assert {keys: told[at] for keys, at in places.items() if at in told} == {
         ("link",): "E211 unknown table 'link' in changes; did you mean 'links'?",
         ("links", "oulet"): "E211 unknown link 'oulet' in table links; did you mean 'outlet'?",
-        ("links", "upper", "to"):
-            "E211 node 'lak', to of link 'upper' does not exist; did you mean 'lake'?",
-        ("reservoirs", "lake", "dead_hm3"):
-            "E241 dead storage 200 hm3 of 'lake' is above normal storage 100; "
-            "must be at or below it",
-        ("environmental_flows", "town_minimum"):
-            "E211 unknown environmental flow 'town_minimum': the basin has no "
-            "environmental_flows.csv; add it",
+        (
+            "links",
+            "upper",
+            "to",
+        ): "E211 node 'lak', to of link 'upper' does not exist; did you mean 'lake'?",
+        (
+            "reservoirs",
+            "lake",
+            "dead_hm3",
+        ): "E241 dead storage 200 hm3 of 'lake' is above normal storage 100; "
+        "must be at or below it",
+        (
+            "environmental_flows",
+            "town_minimum",
+        ): "E211 unknown environmental flow 'town_minimum': the basin has no "
+        "environmental_flows.csv; add it",
         ("demands",): "E303 changes of table 'demands' must be row names with columns; correct it",
     }
     assert len(told) == 6
@@ -366,8 +405,13 @@ def test_the_red_river_is_sound() -> None:
     basin = read_basin(RED_RIVER)
     assert all(len(basin.values("patterns", column)) for column in ("start", "value", "unit"))
     assert {name: len(frame) for name, frame in basin.tables.items() if name != "patterns"} == {
-        "nodes": 61, "links": 72, "reservoirs": 9, "demands": 160, "environmental_flows": 3,
-        "projections": 10, "curves": 138,
+        "nodes": 61,
+        "links": 72,
+        "reservoirs": 9,
+        "demands": 160,
+        "environmental_flows": 3,
+        "projections": 10,
+        "curves": 138,
     }
     assert basin.title["vi"] == "Lưu vực sông Hồng – Thái Bình"
     assert (len(basin.regions), len(basin.provinces), len(basin.sectors)) == (2, 25, 5)
@@ -375,7 +419,11 @@ def test_the_red_river_is_sound() -> None:
     assert inflow.timeline == Timeline("1989-06-01", 756, "dekad")
     plain = pd.read_csv(inflow.path, index_col="date", parse_dates=True)
     pd.testing.assert_frame_equal(
-        inflow.values, plain, check_names=False, check_index_type=False, check_freq=False,
+        inflow.values,
+        plain,
+        check_names=False,
+        check_index_type=False,
+        check_freq=False,
         rtol=1e-15,
     )
     assert basin.curves["hoa_binh"].level(9450.0) == 115.0

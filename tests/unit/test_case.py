@@ -64,12 +64,16 @@ def faults_of(*arguments, **keywords):
 
 
 def test_a_case_holds_what_its_file_says(here):
-    write(here / "case.yaml", CASE + """\
+    write(
+        here / "case.yaml",
+        CASE
+        + """\
 title: {vi: Chia sẻ}
 description: Who gets what
 hydrology: {year: 2002-01, scale: 0.5}
 demand: {year: 2030, scale: {irrigation: 0.9}}
-""")
+""",
+    )
     case = read_case(here / "case.yaml")
     assert (case.name, case.title) == ("case", {"en": "Chia sẻ", "vi": "Chia sẻ"})
     assert case.description == "Who gets what"
@@ -128,7 +132,8 @@ def test_a_scale_moves_only_the_inflow(here):
     for node, factor in (("spring", 0.5), ("lake", 1.0)):
         np.testing.assert_allclose(
             case.attribute("nodes", "inflow")[node],
-            factor * plain.attribute("nodes", "inflow")[node], rtol=1e-15,
+            factor * plain.attribute("nodes", "inflow")[node],
+            rtol=1e-15,
         )
     assert case.attribute("links", "capacity")["outlet"][0, 0] == 50
 
@@ -224,7 +229,9 @@ def test_a_basin_without_a_record_has_one_member(here):
 
 
 def test_a_case_changes_the_one_it_extends(here):
-    write(here / "sub" / "child.yaml", """\
+    write(
+        here / "sub" / "child.yaml",
+        """\
 extends: ../case.yaml
 timeline: {periods: 6}
 hydrology: {year: 2001-01}
@@ -239,7 +246,8 @@ rules:
     volume_hm3: 5
 goals:
   - minimise: cost
-""")
+""",
+    )
     own = "name: parent\ntitle: Parent\nhydrology: {members: all, scale: 2}\n"
     write(here / "case.yaml", CASE + own)
     case = read_case("sub/child.yaml")
@@ -248,7 +256,8 @@ goals:
     assert [member.name for member in case.members] == ["2001-01"]
     assert case.inflow_scale == {"spring": 2, "lake": 2}
     assert [(rule.name, getattr(rule, "at", "")) for rule in case.rules] == [
-        ("delta", "lake"), ("new", "")
+        ("delta", "lake"),
+        ("new", ""),
     ]
     places = [(at.file, at.line, at.column) for at in case.rule_positions]
     assert places == [("sub/child.yaml", 9, 5), ("sub/child.yaml", 6, 5)]
@@ -275,16 +284,19 @@ def test_a_rule_file_is_read_beside_the_case_in_which_it_stands(here):
 
 
 def test_values_are_set_from_outside(here):
-    case = read_case("case.yaml", {
-        "timeline.periods": "3",
-        "hydrology.year": "2002-01",
-        "rules.delta.flow_m3s": "7",
-        "rules.0.volume_hm3": "8",
-        "goals.meet.sectors": "[irrigation, domestic]",
-        "goals.1.minimise": "cost",
-        "demand.scale.irrigation": "0.5",
-        "name": "other",
-    })
+    case = read_case(
+        "case.yaml",
+        {
+            "timeline.periods": "3",
+            "hydrology.year": "2002-01",
+            "rules.delta.flow_m3s": "7",
+            "rules.0.volume_hm3": "8",
+            "goals.meet.sectors": "[irrigation, domestic]",
+            "goals.1.minimise": "cost",
+            "demand.scale.irrigation": "0.5",
+            "name": "other",
+        },
+    )
     assert case.timeline.periods == 3
     assert case.members[0].name == "2002-01"
     assert case.rules[1].flow_m3s.root == 7
@@ -352,14 +364,17 @@ def test_the_bundle_holds_basins():
 
 
 def test_a_bundled_basin_is_found_by_name_and_read_whole(here):
-    write(here / "red.yaml", """\
+    write(
+        here / "red.yaml",
+        """\
 schema: 1
 basin: red_river
 timeline: {start: 2030-06-01, periods: 36, step: dekad}
 hydrology: {scale: {da: 0.9}}
 goals:
   - meet: {sectors: [domestic]}
-""")
+""",
+    )
     case = read_case("red.yaml")
     assert [case.members[0].name, case.members[-1].name] == ["1989-06", "2009-06"]
     assert case.n_members == 21
@@ -400,7 +415,9 @@ def test_the_schema_explains_every_key():
     schema = case_schema()
     models = [schema, *schema["$defs"].values()]
     silent = [
-        key for model in models for key, entry in model.get("properties", {}).items()
+        key
+        for model in models
+        for key, entry in model.get("properties", {}).items()
         if key != "rule" and not entry.get("description") and "const" not in entry
     ]
     assert silent == ["en", "vi"]

@@ -67,12 +67,20 @@ def test_codes_have_one_form_and_a_meaning() -> None:
 
 def test_exit_codes_are_those_of_the_commands() -> None:
     codes = {
-        name: thing.exit_code for name, thing in vars(errors).items()
+        name: thing.exit_code
+        for name, thing in vars(errors).items()
         if isinstance(thing, type) and issubclass(thing, errors.WaterAllocError)
     }
     assert codes == {
-        "WaterAllocError": 1, "InputError": 2, "TableError": 2, "CaseError": 2,
-        "TopologyError": 2, "ModelError": 1, "SolveError": 4, "Infeasible": 3, "Uncertified": 4,
+        "WaterAllocError": 1,
+        "InputError": 2,
+        "TableError": 2,
+        "CaseError": 2,
+        "TopologyError": 2,
+        "ModelError": 1,
+        "SolveError": 4,
+        "Infeasible": 3,
+        "Uncertified": 4,
     }
 
 

@@ -137,7 +137,6 @@ def test_without_a_record_there_is_one_member():
         assert [fault[:2] for fault in faults] == [(next(iter(keys)), "E321")]
 
 
-
 def test_years_outside_the_record_are_faults():
     _, faults = choose(years=["2004-06", "2001-06", "2001-01"])
     assert [fault[:2] for fault in faults] == [("years.0", "E232"), ("years.2", "E321")]

@@ -51,11 +51,13 @@ def test_the_leap_day_goes_with_the_day_before_it(last):
 
 
 def test_later_entries_win_where_they_overlap():
-    value = Seasonal([
-        {"months": [1], "value": 4},
-        {"from": "01-21", "to": "02-10", "value": "pattern:level"},
-        {"from": "02-10", "to": "02-10", "value": 1},
-    ])
+    value = Seasonal(
+        [
+            {"months": [1], "value": 4},
+            {"from": "01-21", "to": "02-10", "value": "pattern:level"},
+            {"from": "02-10", "to": "02-10", "value": 1},
+        ]
+    )
     assert value.on(DEKADS, {"level": PATTERN}).tolist() == [4, 4, 6, 5.5, 0, 0]
     assert value.active(DEKADS).tolist() == [True] * 4 + [False] * 2
 

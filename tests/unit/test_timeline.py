@@ -109,7 +109,11 @@ def test_edges_move_by_whole_years() -> None:
     timeline = Timeline("2030-02-01", 4, "dekad")
     moved = timeline.shifted_edges(-26)
     assert [str(day) for day in moved] == [
-        "2004-02-01", "2004-02-11", "2004-02-21", "2004-03-01", "2004-03-11",
+        "2004-02-01",
+        "2004-02-11",
+        "2004-02-21",
+        "2004-03-01",
+        "2004-03-11",
     ]
     leap = Timeline("2004-02-29", 1, "day").shifted_edges(1)
     assert [str(day) for day in leap] == ["2005-03-01", "2005-03-01"]
@@ -126,8 +130,10 @@ def test_a_timeline_can_be_compared_hashed_and_sent_to_workers() -> None:
 
 
 @given(
-    st.sampled_from(["month", "dekad", "week", "day"]), st.integers(1950, 2060),
-    st.integers(1, 12), st.integers(2, 80),
+    st.sampled_from(["month", "dekad", "week", "day"]),
+    st.integers(1950, 2060),
+    st.integers(1, 12),
+    st.integers(2, 80),
 )
 def test_the_step_is_found_again(step: str, year: int, month: int, periods: int) -> None:
     timeline = Timeline(f"{year}-{month:02d}-01", periods, step)

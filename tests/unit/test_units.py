@@ -18,10 +18,26 @@ from wateralloc.units import (
 
 PINT = {
     # pint would read Mm3 as cubic megametres: 10^6 m3 is what hydrologists write it for
-    "hm3": "hm**3", "Mm3": "hm**3", "km3": "km**3", "m3": "m**3",
-    "m3s": "m**3/s", "l_s": "L/s", "m3_day": "m**3/day", "hm3_day": "hm**3/day",
-    "mm_day": "mm/day", "mm": "mm", "m": "m", "cm": "cm", "km": "km", "km2": "km**2",
-    "ha": "hectare", "mw": "MW", "gwh": "GWh", "fraction": "1", "percent": "percent", "h": "hour",
+    "hm3": "hm**3",
+    "Mm3": "hm**3",
+    "km3": "km**3",
+    "m3": "m**3",
+    "m3s": "m**3/s",
+    "l_s": "L/s",
+    "m3_day": "m**3/day",
+    "hm3_day": "hm**3/day",
+    "mm_day": "mm/day",
+    "mm": "mm",
+    "m": "m",
+    "cm": "cm",
+    "km": "km",
+    "km2": "km**2",
+    "ha": "hectare",
+    "mw": "MW",
+    "gwh": "GWh",
+    "fraction": "1",
+    "percent": "percent",
+    "h": "hour",
 }
 
 
@@ -41,8 +57,16 @@ def test_factors_are_those_of_pint(suffix: str) -> None:
 
 def test_the_canonical_unit_is_the_one_used_inside() -> None:
     assert CANONICAL == {
-        "volume": "hm3", "flow": "m3s", "depth_rate": "mm_day", "depth": "mm", "length": "m",
-        "area": "km2", "power": "mw", "energy": "gwh", "fraction": "fraction", "time": "h",
+        "volume": "hm3",
+        "flow": "m3s",
+        "depth_rate": "mm_day",
+        "depth": "mm",
+        "length": "m",
+        "area": "km2",
+        "power": "mw",
+        "energy": "gwh",
+        "fraction": "fraction",
+        "time": "h",
     }
     assert all(UNITS[suffix].factor == 1 for suffix in CANONICAL.values())
 

@@ -30,7 +30,8 @@ class StageOptimum:
     ----------
     goal : place of the goal, from 1; a goal may take several programs
     value : in `unit`, as the goal states it
-    balance_price : dual of each node's balance (node, time): change of the objective, in the unit of
+    balance_price : dual of each node's balance (node, time): change of the objective, in the unit
+    of
         the goal's expression, by one hm3 more at the node
     rule_price : dual of each rule row by its label (window)
     value_scale : unit of `value` over that of the prices
@@ -100,7 +101,13 @@ class MemberStage:
     optima: list[StageOptimum] = field(default_factory=list)
 
     def optimise(
-        self, name: str, expression: Any, sense: str, unit: str = "hm3", scale: float = 1.0
+        self,
+        name: str,
+        expression: Any,
+        sense: str,
+        unit: str = "hm3",
+        scale: float = 1.0,
+        cost_scale: float | None = None,
     ) -> float:
         known = self.costs.get(id(expression))
         if known is None:
@@ -108,18 +115,26 @@ class MemberStage:
             self.costs[id(expression)] = known
         _, cost, constant = known
         k = self.member
-        optimum = self.stages.optimise(name, cost[k], sense, float(constant[k]))
+        optimum = self.stages.optimise(name, cost[k], sense, float(constant[k]), cost_scale)
         self.optima.append(self._stage_optimum(optimum, unit, scale))
         return optimum.objective
 
     def _stage_optimum(self, optimum: Optimum, unit: str, scale: float) -> StageOptimum:
         rows, m = self.horizon.rows, self.period.model
         return StageOptimum(
-            self.goal, optimum.name, optimum.sense, optimum.objective * scale, unit, scale,
-            # the balance is written "sum of water == 0": a hm3 more at the node moves its limit by -1
+            self.goal,
+            optimum.name,
+            optimum.sense,
+            optimum.objective * scale,
+            unit,
+            scale,
+            # of "sum of water == 0": a hm3 more at the node moves its limit by -1
             -np.array([optimum.y[rows[id(m.balance[n])]] for n in m.node]),
             {row.label: optimum.y[rows[id(row.constraint)]] for row in self.period.rule_rows},
-            optimum.certificate, optimum.iterations, optimum.seconds, optimum.cold_again,
+            optimum.certificate,
+            optimum.iterations,
+            optimum.seconds,
+            optimum.cold_again,
         )
 
     def hold(self) -> None:
@@ -144,8 +159,8 @@ def solve_perfect(case: Case, progress: Progress | None = None) -> Solution:
     Raises
     ------
     Infeasible
-        No allocation of a member meets all hard limits; the text names the limits that give way with
-        the least volume.
+        No allocation of a member meets all hard limits; the text names the limits that
+        give way with the least volume.
     Uncertified, SolveError
     """
     started = time.perf_counter()
@@ -198,10 +213,14 @@ def explain_infeasible(period: Period, horizon: Horizon, member: int) -> str:
     row_numbers = [horizon.rows[id(constraint)] for constraint, _ in rows.values()]
     columns = [horizon.columns[id(variable)] for variable in limits.values()]
     repair = least_repair(
-        lp, np.concatenate([*row_numbers, []]).astype(int), np.concatenate([*columns, []]).astype(int)
+        lp,
+        np.concatenate([*row_numbers, []]).astype(int),
+        np.concatenate([*columns, []]).astype(int),
     )
     if repair is None:
-        return "E402 the water balance itself cannot close: check inflows, losses and initial storages"
+        return (
+            "E402 the water balance itself cannot close: check inflows, losses and initial storages"
+        )
     amounts: dict[str, list[tuple[int, float]]] = {}
     for (text, t), amount in zip(row_names + column_names, np.concatenate(repair), strict=True):
         if abs(amount) > SMALLEST_REPAIR:

@@ -1,7 +1,7 @@
 """What is optimised, in which order: one goal per file.
 
-A goal is a pydantic model of its entry in the case file.  It is optimised over what the goals before
-it left free, and then held; a goal may take several linear programs.
+A goal is a pydantic model of its entry in the case file.  It is optimised over what the goals
+before it left free, and then held; a goal may take several linear programs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ class Stage(Protocol):
     member: int
 
     def optimise(
-        self, name: str, expression: Any, sense: str, unit: str = "hm3", scale: float = 1.0
+        self,
+        name: str,
+        expression: Any,
+        sense: str,
+        unit: str = "hm3",
+        scale: float = 1.0,
+        cost_scale: float | None = None,
     ) -> float:
         """Optimise a linear expression of the period, summed over the horizon.
 
@@ -32,6 +38,8 @@ class Stage(Protocol):
         sense : ``minimise`` or ``maximise``
         unit : unit of the expression
         scale : reported optimum = optimum of the expression times `scale`
+        cost_scale : size of the expression's coefficients on volumes, for the solver's tolerances;
+            default: its largest coefficient
 
         Returns
         -------

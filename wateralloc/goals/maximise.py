@@ -8,8 +8,8 @@ from wateralloc.goals.quantity import QuantityGoal
 class Maximise(QuantityGoal):
     """Make a quantity as large as it can be.
 
-    The quantity is one of those in the results (spill, cost, outflow, evaporation, ...); `of` names the
-    items that count, `when: last` counts the last period only.
+    The quantity is one of those in the results (spill, cost, outflow, evaporation, ...); `of`
+    names the items that count, `when: last` counts the last period only.
 
     Equation
     --------

@@ -21,7 +21,8 @@ class Meet(LinearGoal, Users):
 
     Equation
     --------
-    minimise sum (demand(d, t) - withdrawal(d, t)) / sum demand(d, t), over the group and the horizon.
+    minimise sum (demand(d, t) - withdrawal(d, t)) / sum demand(d, t), over the group and the
+    horizon.
 
     Example
     -------

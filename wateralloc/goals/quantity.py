@@ -1,4 +1,4 @@
-"""What goals ``minimise`` and ``maximise`` share: a named quantity, summed over items and periods."""
+"""What ``minimise`` and ``maximise`` share: a quantity, summed over items and periods."""
 
 from __future__ import annotations
 

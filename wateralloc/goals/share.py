@@ -12,7 +12,7 @@ from wateralloc.basin import Basin
 from wateralloc.case import Case
 from wateralloc.goals import Goal, Stage
 from wateralloc.goals.meet import Meet
-from wateralloc.parts import DATA
+from wateralloc.parts import DATA, unit
 from wateralloc.users import Users
 
 STUCK = 1e-7
@@ -25,8 +25,8 @@ class Share(Goal, Users):
     A claimant is a region, province, sector or single demand, in each window; its satisfaction is
     what its users withdraw in the window over what they ask.  Each round is a linear program that
     raises a common level under all claimants not yet settled; those with a positive dual are what
-    keeps it from rising and are settled at it.  When all are settled the deficit of the whole group is
-    made least, which gives what nobody else can use to those who can.
+    keeps it from rising and are settled at it.  When all are settled the deficit of the whole
+    group is made least, which gives what nobody else can use to those who can.
 
     Equation
     --------
@@ -50,7 +50,8 @@ class Share(Goal, Users):
     kind = "share"
 
     among: Annotated[
-        Literal["region", "province", "sector", "demand"], Field(description="who the claimants are")
+        Literal["region", "province", "sector", "demand"],
+        Field(description="who the claimants are"),
     ] = "region"
     rule: Annotated[Literal["leximin"], Field(description="how they share")] = "leximin"
     window: Annotated[
@@ -100,10 +101,11 @@ class Share(Goal, Users):
             m.repeats.share(block.satisfaction[c], inside)
             m.repeats.total(block.shared[c], window)
             m.repeats.total(block.least[c], once)
-        at_start = np.zeros(case.n_periods)
-        at_start[0] = 1.0
-        block.once = pyo.Param(initialize=at_start, **DATA)
-        block.goal = pyo.Expression(expr=block.once * block.level)
+        # the level counts as the volume it stands for, so that duals are hm3 for hm3
+        volume = np.zeros((case.n_members, case.n_periods))
+        volume[:, 0] = sum(m.demand[d].value for d in self.users_in(case.basin)).sum(axis=1)
+        block.volume = pyo.Param(initialize=volume, units=unit("hm3"), **DATA)
+        block.goal = pyo.Expression(expr=block.volume * block.level)
         self._rest().declare(m, case, number)
 
     def objective(self, m: pyo.ConcreteModel, number: int) -> tuple[pyo.Expression, str]:
@@ -112,25 +114,38 @@ class Share(Goal, Users):
     def optimise(self, m: pyo.ConcreteModel, case: Case, number: int, stage: Stage) -> None:
         block = m.goals.component(f"share_{number}")
         names = list(block.satisfaction)
-        n_windows = int(case.timeline.window(self.window, self.months or None).max()) + 1
+        windows, first = np.unique(
+            case.timeline.window(self.window, self.months or None), return_index=True
+        )
+        first = first[windows >= 0]
+        n_windows = first.size
         floor = np.zeros((len(names), n_windows))
         settled = np.zeros(floor.shape, bool)
+        asked = float(block.volume.value[stage.member, 0]) or 1.0
         for k in range(floor.size):
-            level = stage.optimise(
-                f"{number} share among {self.among}, round {k + 1}", block.goal, "maximise",
+            optimum = stage.optimise(
+                f"{number} share among {self.among}, round {k + 1}",
+                block.goal,
+                "maximise",
                 "satisfaction",
+                1.0 / asked,
+                cost_scale=1.0,
             )
+            level = optimum / asked
             duals = np.array([np.abs(stage.duals(block.least[c])) for c in names])
             stuck = ~settled & (duals > STUCK * max(duals.max(), STUCK))
             if level >= 1.0 - STUCK or not stuck.any():
                 stuck = ~settled
-            floor[stuck] = min(level, 1.0)
+            reached = np.array([stage.values(block.satisfaction[c])[first] for c in names])
+            floor[stuck] = reached[stuck]  # as computed, so that the optimum at hand stays feasible
             settled |= stuck
             for i, c in enumerate(names):
                 if stuck[i].any():
                     stage.bound(block.satisfaction[c], floor[i], np.ones(n_windows))
                     stage.limit(
-                        block.least[c], np.where(settled[i], -np.inf, 0.0), np.full(n_windows, np.inf)
+                        block.least[c],
+                        np.where(settled[i], -np.inf, 0.0),
+                        np.full(n_windows, np.inf),
                     )
             if settled.all():
                 break
@@ -138,5 +153,8 @@ class Share(Goal, Users):
 
     def _rest(self) -> Meet:
         return Meet(
-            sectors=self.sectors, regions=self.regions, provinces=self.provinces, demands=self.demands
+            sectors=self.sectors,
+            regions=self.regions,
+            provinces=self.provinces,
+            demands=self.demands,
         )

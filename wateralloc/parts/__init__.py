@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 DATA: dict[str, Any] = {"mutable": True, "within": pyo.Any}
 """How a Param of the period is declared: its values are arrays (member, period)."""
-HM3 = pyo.units.hm**3
-KM2 = pyo.units.km**2
-METRE = pyo.units.m
 
 
 @dataclass(frozen=True)
@@ -92,6 +90,18 @@ class Part(ABC):
         return ()
 
 
+@cache
+def unit(name: str) -> Any:
+    """Pyomo unit of a component: ``hm3``, ``km2``, ``m`` or ``km2/hm3``."""
+    known = pyo.units  # loads pint, which takes long; so not when the module is imported
+    return {
+        "hm3": known.hm**3,
+        "km2": known.km**2,
+        "m": known.m,
+        "km2/hm3": known.km**2 / known.hm**3,
+    }[name]
+
+
 def by_node(node_of: pd.Series) -> dict[str, list[str]]:
     """Group the names of a column of nodes: node -> names, in table order."""
     groups: dict[str, list[str]] = {}
@@ -122,7 +132,7 @@ def quantity_dims() -> dict[str, str]:
 
 
 def items_of(basin: Basin, dim: str) -> list[str]:
-    """Names along a dimension; links have the sinks, which are links out of the basin, at their end."""
+    """Names along a dimension; after the links stand the sinks, which are links to outside."""
     nodes = basin.tables["nodes"]
     if dim == "link":
         return [*basin.tables["links"].index, *nodes.index[nodes["kind"] == "sink"]]

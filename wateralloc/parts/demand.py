@@ -12,7 +12,7 @@ import pyomo.environ as pyo
 from wateralloc.basin import Basin
 from wateralloc.case import Case
 from wateralloc.errors import Findings
-from wateralloc.parts import DATA, HM3, Part, Quantity, by_node
+from wateralloc.parts import DATA, Part, Quantity, by_node, unit
 from wateralloc.tables import Column, Table
 
 DAYS_OF_YEAR = 365.0
@@ -26,25 +26,59 @@ DEMANDS = Table(
         Column("name", "name of the demand", "name", required=True),
         Column("node", "node it draws from", "name", required=True, refers_to="nodes"),
         Column("sector", "what the water is for", "name", required=True, refers_to="sectors"),
-        Column("region", "region it belongs to; empty: that of its node", "name",
-               refers_to="regions"),
-        Column("province", "province it belongs to; empty: that of its node", "name",
-               refers_to="provinces"),
-        Column("priority", "order among demands, 1 first; goals decide what is made of it",
-               "integer", default=1, low=1),
+        Column(
+            "region", "region it belongs to; empty: that of its node", "name", refers_to="regions"
+        ),
+        Column(
+            "province",
+            "province it belongs to; empty: that of its node",
+            "name",
+            refers_to="provinces",
+        ),
+        Column(
+            "priority",
+            "order among demands, 1 first; goals decide what is made of it",
+            "integer",
+            default=1,
+            low=1,
+        ),
         Column("annual", "volume asked in a year of 365 days", dimension="volume", low=0),
-        Column("pattern", "pattern of the year, dimensionless, mean 1; empty: even", "name",
-               refers_to="patterns"),
-        Column("demand", "flow asked, in place of annual and pattern", dimension="flow", low=0,
-               varies="timeline"),
-        Column("consumption", "share of the withdrawal that does not come back",
-               dimension="fraction", default=1.0, low=0, high=1),
+        Column(
+            "pattern",
+            "pattern of the year, dimensionless, mean 1; empty: even",
+            "name",
+            refers_to="patterns",
+        ),
+        Column(
+            "demand",
+            "flow asked, in place of annual and pattern",
+            dimension="flow",
+            low=0,
+            varies="timeline",
+        ),
+        Column(
+            "consumption",
+            "share of the withdrawal that does not come back",
+            dimension="fraction",
+            default=1.0,
+            low=0,
+            high=1,
+        ),
         Column("return_to", "node to which the rest returns", "name", refers_to="nodes"),
-        Column("return_lag_periods", "periods until the first of it returns", "integer", default=0,
-               low=0),
-        Column("return_weights",
-               "shares that return in that period and those after it, adding up to 1; empty: all at once",
-               "numbers", low=0, high=1),
+        Column(
+            "return_lag_periods",
+            "periods until the first of it returns",
+            "integer",
+            default=0,
+            low=0,
+        ),
+        Column(
+            "return_weights",
+            "shares that return in that period and those after it; empty: all at once",
+            "numbers",
+            low=0,
+            high=1,
+        ),
         Column("value", "benefit of water withdrawn", dimension="price"),
         Column("name_vi", "Vietnamese name", "text"),
         Column("name_en", "English name", "text"),
@@ -67,7 +101,8 @@ class Demand(Part):
     """Let users withdraw up to their demand, and return what they do not consume.
 
     The demand of a period is ``annual / 365`` times the pattern, day by day, or the flow of column
-    ``demand``; times the projection of its sector to the year of the case, and the case's own factor.
+    ``demand``; times the projection of its sector to the year of the case, and the case's own
+    factor.
     Returns of water withdrawn before the horizon are not known and count as zero.
 
     Equation
@@ -81,8 +116,13 @@ class Demand(Part):
     tables = (DEMANDS, PROJECTIONS)
     balance = {"return_flow": 1, "withdrawal": -1}
     reports = {
-        "demand": "demand", "withdrawal": "demand", "deficit": "demand", "consumption": "demand",
-        "return_flow": "demand", "return_arriving": "demand", "benefit": "demand",
+        "demand": "demand",
+        "withdrawal": "demand",
+        "deficit": "demand",
+        "consumption": "demand",
+        "return_flow": "demand",
+        "return_arriving": "demand",
+        "benefit": "demand",
     }
 
     def complete(self, tables: dict[str, pd.DataFrame]) -> None:
@@ -101,27 +141,33 @@ class Demand(Part):
             if len(set(given)) != 1:
                 what = "both annual_hm3 and demand_m3s" if given else "no volume"
                 findings.add(
-                    basin.position("demands", name, "annual"), "E242",
+                    basin.position("demands", name, "annual"),
+                    "E242",
                     f"demand '{name}' has {what}; give annual_hm3 (with a pattern), or demand_m3s, "
                     "or a column in series/demand_m3s.csv",
                 )
             if row["consumption"] < 1 and not row["return_to"]:
                 findings.add(
-                    basin.position("demands", name, "return_to"), "E243",
-                    f"demand '{name}' consumes {row['consumption']:g} of its withdrawal but the rest has "
-                    "no node to return to; name one in return_to or set consumption_fraction to 1",
+                    basin.position("demands", name, "return_to"),
+                    "E243",
+                    f"demand '{name}' consumes {row['consumption']:g} of its withdrawal but "
+                    "the rest has no node to return to; name one in return_to or set "
+                    "consumption_fraction to 1",
                 )
             pattern = basin.patterns.get(row["pattern"])
-            if pattern is not None and abs(pattern.by_day.mean() - 1) > PATTERN_MEAN:
+            is_share = pattern is not None and pattern.unit == "1"
+            if is_share and abs(pattern.by_day.mean() - 1) > PATTERN_MEAN:
                 findings.add(
-                    basin.position("demands", name, "pattern"), "E223",
+                    basin.position("demands", name, "pattern"),
+                    "E223",
                     f"pattern '{row['pattern']}' of demand '{name}' has a yearly mean of "
-                    f"{pattern.by_day.mean():.4f}; must be 1, so that annual_hm3 is a year's volume",
+                    f"{pattern.by_day.mean():.4f}; must be 1, for annual_hm3 to be a year's",
                 )
             weights = row["return_weights"]
             if weights and abs(sum(weights) - 1) > 1e-9:
                 findings.add(
-                    basin.position("demands", name, "return_weights"), "E243",
+                    basin.position("demands", name, "return_weights"),
+                    "E243",
                     f"return weights of '{name}' add up to {sum(weights):g}; must add up to 1",
                 )
 
@@ -129,23 +175,28 @@ class Demand(Part):
         basin = case.basin
         table = basin.tables["demands"]
         m.demand_name = pyo.Set(initialize=list(table.index))
-        m.demand = pyo.Param(m.demand_name, initialize=demand_volumes(case), units=HM3, **DATA)
+        m.demand = pyo.Param(
+            m.demand_name, initialize=demand_volumes(case), units=unit("hm3"), **DATA
+        )
         m.consumption = pyo.Param(
             m.demand_name, initialize=basin.values("demands", "consumption"), **DATA
         )
         m.withdrawal = pyo.Var(
-            m.demand_name, bounds=lambda m, d: (0.0, m.demand[d]), units=HM3
+            m.demand_name, bounds=lambda m, d: (0.0, m.demand[d]), units=unit("hm3")
         )
-        returning = {d: n for d, n in table["return_to"].items() if n and m.consumption[d].value < 1}
+        returning = {
+            d: n for d, n in table["return_to"].items() if n and m.consumption[d].value < 1
+        }
         m.returns_to = by_node(table["return_to"][list(returning)])
         m.draws_from = by_node(table["node"])
+        weights = basin.values("demands", "return_weights")
+        lags = basin.values("demands", "return_lag_periods")
         m.return_weight = {
-            d: {int(row["return_lag_periods"]) + k: w
-                for k, w in enumerate(row["return_weights"] or (1.0,)) if w}
-            for d, row in table.loc[list(returning)].iterrows()
+            d: {lags[d] + k: w for k, w in enumerate(weights.get(d, (1.0,))) if w}
+            for d in returning
         }
         earlier = [(d, lag) for d, weights in m.return_weight.items() for lag in weights if lag]
-        m.withdrawn_before = pyo.Var(earlier, units=HM3)
+        m.withdrawn_before = pyo.Var(earlier, units=unit("hm3"))
         for d, lag in earlier:
             m.repeats.carry(m.withdrawn_before[d, lag], m.withdrawal[d], lag, 0.0)
 
@@ -159,28 +210,47 @@ class Demand(Part):
 
     def quantities(self, m: pyo.ConcreteModel, case: Case) -> Iterable[Quantity]:
         d_all, used = m.demand_name, m.consumption
-        yield Quantity("demand", "demand", dict(m.demand.items()), "hm3", "volume asked at the intake")
-        yield Quantity("withdrawal", "demand", dict(m.withdrawal.items()), "hm3", "volume withdrawn")
         yield Quantity(
-            "deficit", "demand", {d: m.demand[d] - m.withdrawal[d] for d in d_all}, "hm3",
+            "demand", "demand", dict(m.demand.items()), "hm3", "volume asked at the intake"
+        )
+        yield Quantity(
+            "withdrawal", "demand", dict(m.withdrawal.items()), "hm3", "volume withdrawn"
+        )
+        yield Quantity(
+            "deficit",
+            "demand",
+            {d: m.demand[d] - m.withdrawal[d] for d in d_all},
+            "hm3",
             "demand less withdrawal",
         )
         yield Quantity(
-            "consumption", "demand", {d: used[d] * m.withdrawal[d] for d in d_all}, "hm3",
+            "consumption",
+            "demand",
+            {d: used[d] * m.withdrawal[d] for d in d_all},
+            "hm3",
             "volume withdrawn that does not return",
         )
         yield Quantity(
-            "return_flow", "demand", {d: (1 - used[d]) * m.withdrawal[d] for d in d_all}, "hm3",
+            "return_flow",
+            "demand",
+            {d: (1 - used[d]) * m.withdrawal[d] for d in d_all},
+            "hm3",
             "volume withdrawn in the period that returns, in it or later",
         )
         yield Quantity(
-            "return_arriving", "demand", {d: return_arriving(m, d) for d in m.return_weight}, "hm3",
+            "return_arriving",
+            "demand",
+            {d: return_arriving(m, d) for d in m.return_weight},
+            "hm3",
             "return flow that reaches its node in the period",
         )
         value = case.basin.values("demands", "value")
         yield Quantity(
-            "benefit", "demand", {d: value[d] * m.withdrawal[d] for d in value},
-            f"million {case.basin.currency}", "benefit of the water withdrawn",
+            "benefit",
+            "demand",
+            {d: value[d] * m.withdrawal[d] for d in value},
+            f"million {case.basin.currency}",
+            "benefit of the water withdrawn",
         )
 
 
@@ -205,10 +275,7 @@ def demand_volumes(case: Case) -> dict[str, np.ndarray]:
         rate = 1.0 if pattern is None else pattern.mean(timeline)
         volumes[name] = np.broadcast_to(annual / DAYS_OF_YEAR * timeline.days * rate, shape)
     factor = sector_factors(case)
-    return {
-        name: volumes[name] * factor[table.at[name, "sector"]]
-        for name in table.index
-    }
+    return {name: volumes[name] * factor[table.at[name, "sector"]] for name in table.index}
 
 
 def sector_factors(case: Case) -> dict[str, float]:
@@ -219,7 +286,8 @@ def sector_factors(case: Case) -> dict[str, float]:
         for sector, of_sector in rows.groupby("sector"):
             ordered = of_sector.sort_values("year")
             factors[sector] *= float(
-                np.interp(case.demand_year, ordered["year"].astype(float),
-                          ordered["factor"].astype(float))
+                np.interp(
+                    case.demand_year, ordered["year"].astype(float), ordered["factor"].astype(float)
+                )
             )
     return factors

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pyomo.environ as pyo
 
 from wateralloc.case import Case
-from wateralloc.parts import DATA, HM3, Part, Quantity
+from wateralloc.parts import DATA, Part, Quantity, unit
 from wateralloc.parts.link import river_flow
 from wateralloc.tables import Column, Table
 
@@ -17,8 +17,14 @@ ENVIRONMENTAL_FLOWS = Table(
     (
         Column("name", "name of the requirement", "name", required=True),
         Column("node", "node below which it holds", "name", required=True, refers_to="nodes"),
-        Column("minimum", "least mean flow of each period", dimension="flow", required=True, low=0,
-               varies="timeline"),
+        Column(
+            "minimum",
+            "least mean flow of each period",
+            dimension="flow",
+            required=True,
+            low=0,
+            varies="timeline",
+        ),
         Column("name_vi", "Vietnamese name", "text"),
         Column("name_en", "English name", "text"),
     ),
@@ -42,7 +48,7 @@ class EnvironmentalFlow(Part):
 
     def declare(self, m: pyo.ConcreteModel, case: Case) -> None:
         least = case.volumes("environmental_flows", "minimum")
-        m.least_flow = pyo.Param(list(least), initialize=least, units=HM3, **DATA)
+        m.least_flow = pyo.Param(list(least), initialize=least, units=unit("hm3"), **DATA)
 
     def constrain(self, m: pyo.ConcreteModel, case: Case) -> None:
         node = case.basin.values("environmental_flows", "node")
@@ -52,6 +58,9 @@ class EnvironmentalFlow(Part):
 
     def quantities(self, m: pyo.ConcreteModel, case: Case) -> Iterable[Quantity]:
         yield Quantity(
-            "river_flow", "node", {n: river_flow(m, n) for n in m.node}, "hm3",
+            "river_flow",
+            "node",
+            {n: river_flow(m, n) for n in m.node},
+            "hm3",
             "volume the river carries on from the node",
         )

@@ -8,7 +8,7 @@ from typing import Any
 import pyomo.environ as pyo
 
 from wateralloc.case import Case
-from wateralloc.parts import DATA, HM3, Part, Quantity
+from wateralloc.parts import DATA, Part, Quantity, unit
 
 
 class Inflow(Part):
@@ -29,7 +29,7 @@ class Inflow(Part):
 
     def declare(self, m: pyo.ConcreteModel, case: Case) -> None:
         volumes = case.volumes("nodes", "inflow")
-        m.inflow = pyo.Param(list(volumes), initialize=volumes, units=HM3, **DATA)
+        m.inflow = pyo.Param(list(volumes), initialize=volumes, units=unit("hm3"), **DATA)
 
     def water(self, m: pyo.ConcreteModel, node: str) -> dict[str, Any]:
         return {"inflow": m.inflow[node]} if node in m.inflow else {}

@@ -8,7 +8,7 @@ from typing import Any
 import pyomo.environ as pyo
 
 from wateralloc.case import Case
-from wateralloc.parts import DATA, HM3, Part, Quantity, by_node
+from wateralloc.parts import DATA, Part, Quantity, by_node, unit
 from wateralloc.tables import Column, Table
 
 KINDS = ("reach", "canal", "pump", "transfer", "turbine", "spillway", "distributary")
@@ -22,16 +22,40 @@ LINKS = Table(
         Column("name", "name of the link", "name", required=True),
         Column("from", "node it leaves", "name", required=True, refers_to="nodes"),
         Column("to", "node it enters", "name", required=True, refers_to="nodes"),
-        Column("kind", "what it is; `spillway` carries spill", "text", required=True, choices=KINDS),
-        Column("capacity", "largest flow entering it; empty: no limit", dimension="flow", low=0,
-               varies="timeline"),
-        Column("minimum", "least flow entering it", dimension="flow", default=0.0, low=0,
-               varies="timeline"),
-        Column("loss", "share of the entering water that is lost", dimension="fraction", default=0.0,
-               low=0, high=1),
+        Column(
+            "kind", "what it is; `spillway` carries spill", "text", required=True, choices=KINDS
+        ),
+        Column(
+            "capacity",
+            "largest flow entering it; empty: no limit",
+            dimension="flow",
+            low=0,
+            varies="timeline",
+        ),
+        Column(
+            "minimum",
+            "least flow entering it",
+            dimension="flow",
+            default=0.0,
+            low=0,
+            varies="timeline",
+        ),
+        Column(
+            "loss",
+            "share of the entering water that is lost",
+            dimension="fraction",
+            default=0.0,
+            low=0,
+            high=1,
+        ),
         Column("lag_periods", "whole periods the water travels", "integer", default=0, low=0),
-        Column("initial", "flow that entered before the horizon, for a link with a lag",
-               dimension="flow", default=0.0, low=0),
+        Column(
+            "initial",
+            "flow that entered before the horizon, for a link with a lag",
+            dimension="flow",
+            default=0.0,
+            low=0,
+        ),
         Column("cost", "cost of water entering it", dimension="price", default=0.0),
         Column("name_vi", "Vietnamese name", "text"),
         Column("name_en", "English name", "text"),
@@ -43,8 +67,8 @@ class Link(Part):
     """Carry water between nodes.
 
     `flow` is the volume that enters the link in the period; what leaves it at the other end is the
-    volume that entered `lag_periods` earlier, less the loss.  Volumes are moved whole, so mass is kept
-    although periods differ in length.
+    volume that entered `lag_periods` earlier, less the loss.  Volumes are moved whole, so mass is
+    kept although periods differ in length.
 
     Equation
     --------
@@ -61,18 +85,18 @@ class Link(Part):
         links = case.basin.tables["links"]
         m.link = pyo.Set(initialize=list(links.index))
         capacity = case.volumes("links", "capacity")
-        m.capacity = pyo.Param(list(capacity), initialize=capacity, units=HM3, **DATA)
+        m.capacity = pyo.Param(list(capacity), initialize=capacity, units=unit("hm3"), **DATA)
         m.minimum = pyo.Param(
-            m.link, initialize=case.volumes("links", "minimum"), units=HM3, **DATA
+            m.link, initialize=case.volumes("links", "minimum"), units=unit("hm3"), **DATA
         )
         m.loss = pyo.Param(m.link, initialize=case.basin.values("links", "loss"), **DATA)
         m.flow = pyo.Var(
             m.link,
             bounds=lambda m, k: (m.minimum[k], m.capacity[k] if k in m.capacity else None),
-            units=HM3,
+            units=unit("hm3"),
         )
         lags = {k: int(lag) for k, lag in case.basin.values("links", "lag_periods").items() if lag}
-        m.arriving = pyo.Var(list(lags), units=HM3)
+        m.arriving = pyo.Var(list(lags), units=unit("hm3"))
         before = case.volumes("links", "initial")
         for k, lag in lags.items():
             m.repeats.carry(m.arriving[k], m.flow[k], lag, before[k])
@@ -90,17 +114,26 @@ class Link(Part):
     def quantities(self, m: pyo.ConcreteModel, case: Case) -> Iterable[Quantity]:
         yield Quantity("flow_in", "link", dict(m.flow.items()), "hm3", "volume entering the link")
         yield Quantity(
-            "loss", "link", {k: m.loss[k] * entered(m, k) for k in m.link}, "hm3",
+            "loss",
+            "link",
+            {k: m.loss[k] * entered(m, k) for k in m.link},
+            "hm3",
             "volume lost on the way, of what arrives in the period",
         )
         yield Quantity(
-            "flow_out", "link", {k: flow_out(m, k) for k in m.link}, "hm3",
+            "flow_out",
+            "link",
+            {k: flow_out(m, k) for k in m.link},
+            "hm3",
             "volume leaving the link at its other end",
         )
         price = case.basin.values("links", "cost")
         yield Quantity(
-            "cost", "link", {k: price[k] * m.flow[k] for k in m.link if price[k]},
-            f"million {case.basin.currency}", "cost of the water that enters the link",
+            "cost",
+            "link",
+            {k: price[k] * m.flow[k] for k in m.link if price[k]},
+            f"million {case.basin.currency}",
+            "cost of the water that enters the link",
         )
 
 
@@ -115,7 +148,7 @@ def flow_out(m: pyo.ConcreteModel, link: str) -> Any:
 
 
 def river_flow(m: pyo.ConcreteModel, node: str) -> Any:
-    """Volume [hm3] that the river carries on from a node in the period (at a sink: out of the basin).
+    """Volume [hm3] the river carries on from a node in the period (at a sink: out of the basin).
 
     Water that leaves in canals, pumps and transfers, or is withdrawn, is not in it.
     """

@@ -11,7 +11,7 @@ import pyomo.environ as pyo
 from wateralloc.basin import Basin, Curve
 from wateralloc.case import Case
 from wateralloc.errors import Findings
-from wateralloc.parts import DATA, HM3, KM2, METRE, Part, Quantity
+from wateralloc.parts import DATA, Part, Quantity, unit
 from wateralloc.tables import Column, Table
 
 RESERVOIRS = Table(
@@ -19,16 +19,37 @@ RESERVOIRS = Table(
     "Reservoirs; each is a node of kind `reservoir`.",
     (
         Column("name", "node of the reservoir", "name", required=True, refers_to="nodes"),
-        Column("dead", "storage below which it never falls", dimension="volume", required=True, low=0),
+        Column(
+            "dead", "storage below which it never falls", dimension="volume", required=True, low=0
+        ),
         Column("normal", "largest storage", dimension="volume", required=True, low=0),
-        Column("flood_limit", "largest storage at the end of a period, by date",
-               dimension="volume", low=0, varies="timeline"),
-        Column("initial", "storage at the start of the horizon", dimension="volume", required=True,
-               low=0),
-        Column("target", "least storage at the end of the horizon; empty: as at the start",
-               dimension="volume", low=0),
-        Column("evaporation", "evaporation from open water", dimension="depth_rate", low=0,
-               varies="hydrology"),
+        Column(
+            "flood_limit",
+            "largest storage at the end of a period, by date",
+            dimension="volume",
+            low=0,
+            varies="timeline",
+        ),
+        Column(
+            "initial",
+            "storage at the start of the horizon",
+            dimension="volume",
+            required=True,
+            low=0,
+        ),
+        Column(
+            "target",
+            "least storage at the end of the horizon; empty: as at the start",
+            dimension="volume",
+            low=0,
+        ),
+        Column(
+            "evaporation",
+            "evaporation from open water",
+            dimension="depth_rate",
+            low=0,
+            varies="hydrology",
+        ),
         Column("curve", "curve with its level and area by storage", "name", refers_to="curves"),
     ),
 )
@@ -39,9 +60,9 @@ class Reservoir(Part):
 
     Storage stays between dead storage and the smaller of normal storage and the flood limit; the
     flood limit of a period is that of its last day.  At the end of the horizon at least `target` is
-    left (else perfect foresight would drain it).  Evaporation is the depth of the period on the mean
-    of the area at its start and end; area is a straight line in storage, fitted by least squares to
-    the curve between dead and normal storage.
+    left (else perfect foresight would drain it).  Evaporation is the depth of the period on the
+    mean of the area at its start and end; area is a straight line in storage, fitted by least
+    squares to the curve between dead and normal storage.
 
     Equation
     --------
@@ -52,16 +73,19 @@ class Reservoir(Part):
 
     Source
     ------
-    Loucks & van Beek (2017), Water Resource Systems Planning and Management, section 4.3.3 (linearised
-    evaporation on mean storage).
+    Loucks & van Beek (2017), Water Resource Systems Planning and Management, section 4.3.3
+    (linearised evaporation on mean storage).
     """
 
     kind = "reservoir"
     tables = (RESERVOIRS,)
     balance = {"storage_start": 1, "storage_end": -1, "evaporation": -1}
     reports = {
-        "storage_start": "reservoir", "storage_end": "reservoir", "evaporation": "reservoir",
-        "release": "reservoir", "spill": "reservoir",
+        "storage_start": "reservoir",
+        "storage_end": "reservoir",
+        "evaporation": "reservoir",
+        "release": "reservoir",
+        "spill": "reservoir",
     }
 
     def check(self, basin: Basin, findings: Findings) -> None:
@@ -72,14 +96,16 @@ class Reservoir(Part):
             place = lambda column, name=name: basin.position("reservoirs", name, column)  # noqa: E731
             if kinds.get(name) not in ("reservoir", None):
                 findings.add(
-                    place("name"), "E255",
+                    place("name"),
+                    "E255",
                     f"reservoir '{name}' stands at a node of kind '{kinds[name]}'; "
                     "give the node kind 'reservoir'",
                 )
             dead, normal = row["dead"], row["normal"]
             if dead > normal:
                 findings.add(
-                    place("dead"), "E241",
+                    place("dead"),
+                    "E241",
                     f"dead storage {dead:g} hm3 of '{name}' is above normal storage {normal:g}; "
                     "must be at or below it",
                 )
@@ -88,21 +114,24 @@ class Reservoir(Part):
                 value = row[column]
                 if value is not None and not dead <= value <= normal:
                     findings.add(
-                        place(column), "E241",
+                        place(column),
+                        "E241",
                         f"{column} storage {value:g} hm3 of '{name}' is outside dead to normal "
                         f"({dead:g} to {normal:g}); must be within",
                     )
             limit = row["flood_limit"]
             if isinstance(limit, float) and limit < dead:
                 findings.add(
-                    place("flood_limit"), "E241",
+                    place("flood_limit"),
+                    "E241",
                     f"flood limit {limit:g} hm3 of '{name}' is below dead storage {dead:g}; "
                     "must be at or above it",
                 )
             self._check_curve(basin, findings, name, row)
         for name in kinds.index[kinds == "reservoir"].difference(table.index):
             findings.add(
-                basin.position("nodes", name, "kind"), "E211",
+                basin.position("nodes", name, "kind"),
+                "E211",
                 f"node '{name}' is of kind 'reservoir' but has no row in reservoirs.csv; add one",
             )
 
@@ -110,7 +139,8 @@ class Reservoir(Part):
         curve = basin.curves.get(row["curve"])
         if row["evaporation"] is not None and (curve is None or not curve.has("area")):
             findings.add(
-                basin.position("reservoirs", name, "evaporation"), "E222",
+                basin.position("reservoirs", name, "evaporation"),
+                "E222",
                 f"'{name}' has evaporation but no curve with an area (km2) by storage; "
                 "name one in column curve",
             )
@@ -121,9 +151,10 @@ class Reservoir(Part):
                 low, high = curve.range(quantity)
                 if low > row["dead"] * (1 + 1e-9) or high < row["normal"] * (1 - 1e-9):
                     findings.add(
-                        basin.position("reservoirs", name, "curve"), "E222",
-                        f"{quantity} of curve '{row['curve']}' covers {low:g} to {high:g} hm3; '{name}' "
-                        f"needs {row['dead']:g} to {row['normal']:g}",
+                        basin.position("reservoirs", name, "curve"),
+                        "E222",
+                        f"{quantity} of curve '{row['curve']}' covers {low:g} to {high:g} hm3; "
+                        f"'{name}' needs {row['dead']:g} to {row['normal']:g}",
                     )
 
     def declare(self, m: pyo.ConcreteModel, case: Case) -> None:
@@ -131,11 +162,13 @@ class Reservoir(Part):
         names = list(basin.tables["reservoirs"].index)
         m.reservoir = pyo.Set(initialize=names)
         least, most = self.limits(case)
-        m.storage_least = pyo.Param(m.reservoir, initialize=least, units=HM3, **DATA)
-        m.storage_most = pyo.Param(m.reservoir, initialize=most, units=HM3, **DATA)
-        m.storage_start = pyo.Var(m.reservoir, units=HM3)
+        m.storage_least = pyo.Param(m.reservoir, initialize=least, units=unit("hm3"), **DATA)
+        m.storage_most = pyo.Param(m.reservoir, initialize=most, units=unit("hm3"), **DATA)
+        m.storage_start = pyo.Var(m.reservoir, units=unit("hm3"))
         m.storage_end = pyo.Var(
-            m.reservoir, bounds=lambda m, r: (m.storage_least[r], m.storage_most[r]), units=HM3
+            m.reservoir,
+            bounds=lambda m, r: (m.storage_least[r], m.storage_most[r]),
+            units=unit("hm3"),
         )
         initial = basin.values("reservoirs", "initial")
         for r in m.reservoir:
@@ -145,12 +178,12 @@ class Reservoir(Part):
             for r, rate in case.attribute("reservoirs", "evaporation").items()
         }
         line = {r: area_line(curve_of(basin, r), *self.range(basin, r)) for r in depth}
-        m.evaporation_depth = pyo.Param(list(depth), initialize=depth, units=METRE, **DATA)
+        m.evaporation_depth = pyo.Param(list(depth), initialize=depth, units=unit("m"), **DATA)
         m.area_at_zero = pyo.Param(
-            list(depth), initialize={r: line[r][0] for r in depth}, units=KM2, **DATA
+            list(depth), initialize={r: line[r][0] for r in depth}, units=unit("km2"), **DATA
         )
         m.area_slope = pyo.Param(
-            list(depth), initialize={r: line[r][1] for r in depth}, units=KM2 / HM3, **DATA
+            list(depth), initialize={r: line[r][1] for r in depth}, units=unit("km2/hm3"), **DATA
         )
 
     @staticmethod
@@ -164,7 +197,10 @@ class Reservoir(Part):
         """Least and largest storage at the end of each period [hm3] (member, time)."""
         basin, shape = case.basin, (case.n_members, case.n_periods)
         dead, normal = basin.values("reservoirs", "dead"), basin.values("reservoirs", "normal")
-        initial, target = basin.values("reservoirs", "initial"), basin.values("reservoirs", "target")
+        initial, target = (
+            basin.values("reservoirs", "initial"),
+            basin.values("reservoirs", "target"),
+        )
         flood = case.attribute("reservoirs", "flood_limit", at_end=True)
         least, most = {}, {}
         for name in basin.tables["reservoirs"].index:
@@ -189,30 +225,45 @@ class Reservoir(Part):
     def quantities(self, m: pyo.ConcreteModel, case: Case) -> Iterable[Quantity]:
         kind = case.basin.values("links", "kind")
         yield Quantity(
-            "storage_start", "reservoir", dict(m.storage_start.items()), "hm3",
-            "storage at the start of the period", "time: point",
+            "storage_start",
+            "reservoir",
+            dict(m.storage_start.items()),
+            "hm3",
+            "storage at the start of the period",
+            "time: point",
         )
         yield Quantity(
-            "storage_end", "reservoir", dict(m.storage_end.items()), "hm3",
-            "storage at the end of the period", "time: point",
+            "storage_end",
+            "reservoir",
+            dict(m.storage_end.items()),
+            "hm3",
+            "storage at the end of the period",
+            "time: point",
         )
         yield Quantity(
-            "evaporation", "reservoir", {r: self.evaporation(m, r) for r in m.evaporation_depth},
-            "hm3", "volume evaporated from the reservoir",
+            "evaporation",
+            "reservoir",
+            {r: self.evaporation(m, r) for r in m.evaporation_depth},
+            "hm3",
+            "volume evaporated from the reservoir",
         )
         for name, is_spill, text in (
-            ("release", False, "controlled release"), ("spill", True, "uncontrolled release"),
+            ("release", False, "controlled release"),
+            ("spill", True, "uncontrolled release"),
         ):
             yield Quantity(
-                name, "reservoir",
+                name,
+                "reservoir",
                 {
                     r: sum(
-                        m.flow[k] for k in m.links_out.get(r, ())
+                        m.flow[k]
+                        for k in m.links_out.get(r, ())
                         if (kind[k] == "spillway") is is_spill
                     )
                     for r in m.reservoir
                 },
-                "hm3", f"{text} into the links below",
+                "hm3",
+                f"{text} into the links below",
             )
 
 

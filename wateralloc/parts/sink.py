@@ -8,7 +8,7 @@ from typing import Any
 import pyomo.environ as pyo
 
 from wateralloc.case import Case
-from wateralloc.parts import HM3, Part, Quantity
+from wateralloc.parts import Part, Quantity, unit
 
 OUTLET = "outlet"
 """Kind of the link by which, in results, a sink passes its water out of the basin."""
@@ -18,8 +18,8 @@ OUTSIDE = "outside"
 class Sink(Part):
     """Let water leave the basin at nodes of kind ``sink`` (the sea, a border).
 
-    In results a sink's water is a link out of the basin: named like the node, of kind ``outlet``, to
-    ``outside``; so the balance of a sink closes with the columns of any other node.
+    In results a sink's water is a link out of the basin: named like the node, of kind ``outlet``,
+    to ``outside``; so the balance of a sink closes with the columns of any other node.
 
     Equation
     --------
@@ -32,7 +32,9 @@ class Sink(Part):
 
     def declare(self, m: pyo.ConcreteModel, case: Case) -> None:
         nodes = case.basin.tables["nodes"]
-        m.outflow = pyo.Var(list(nodes.index[nodes["kind"] == "sink"]), bounds=(0, None), units=HM3)
+        m.outflow = pyo.Var(
+            list(nodes.index[nodes["kind"] == "sink"]), bounds=(0, None), units=unit("hm3")
+        )
 
     def water(self, m: pyo.ConcreteModel, node: str) -> dict[str, Any]:
         return {"link_out": m.outflow[node]} if node in m.outflow else {}

@@ -1,8 +1,9 @@
 """The policies: one rule per file, in the same form as a part.
 
 A rule is a pydantic model of its clause in the case file.  Its `constrain` adds rows to the period,
-``achieved >= required`` or ``achieved <= required``, in each period or summed over a window.  What a
-rule asked and what came of it is read back from its rows, so a user's own rule reports like any other.
+``achieved >= required`` or ``achieved <= required``, in each period or summed over a window.  What
+a rule asked and what came of it is read back from its rows, so a user's own rule reports like any
+other.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import pyomo.environ as pyo
 from pydantic import BaseModel, ConfigDict, Field
 
-from wateralloc.parts import DATA, HM3
+from wateralloc.parts import DATA, unit
 from wateralloc.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class Rule(BaseModel):
     name: Annotated[str, Field(description="name in results; default: the rule's kind")] = ""
     source: Annotated[str, Field(description="legal source, quoted in reports")] = ""
     soft: Annotated[
-        Soft | None, Field(description="the rule may be broken, in the order of goals; else it is hard")
+        Soft | None,
+        Field(description="the rule may be broken, in the order of goals; else it is hard"),
     ] = None
 
     @property
@@ -74,7 +76,8 @@ class Rule(BaseModel):
 
         Parameters
         ----------
-        rows : item -> (achieved, a linear expression [hm3]; required [hm3] (time) or (member, time)).
+        rows : item -> (achieved, a linear expression [hm3]; required [hm3] (time) or (member,
+        time)).
             A rule with one row names it "".
         sense : ``>=`` or ``<=``
         window : number of the window of each period (time), -1 where the rule is silent; achieved
@@ -83,7 +86,7 @@ class Rule(BaseModel):
         """
         name = self.name + suffix
         required = pyo.Param(
-            list(rows), initialize={i: r for i, (_, r) in rows.items()}, units=HM3, **DATA
+            list(rows), initialize={i: r for i, (_, r) in rows.items()}, units=unit("hm3"), **DATA
         )
         block = m.rules
         block.add_component(f"{name}_required", required)
@@ -113,13 +116,19 @@ def at_first_period(volume: float, window: np.ndarray) -> np.ndarray:
 
 
 def windows(
-    timeline: Timeline, name: str, months: Sequence[int] = (), *, whole: bool = False, rule: str = ""
+    timeline: Timeline,
+    name: str,
+    months: Sequence[int] = (),
+    *,
+    whole: bool = False,
+    rule: str = "",
 ) -> np.ndarray:
     """Number the windows of a rule (time); -1 where it is silent.
 
     Parameters
     ----------
-    whole : leave out windows of which the horizon has only a part, with a warning that names `rule`;
+    whole : leave out windows of which the horizon has only a part, with a warning that names
+    `rule`;
         a least volume cannot be asked of a part, while a cap holds in it
     """
     number = timeline.window(name, months or None)
@@ -129,12 +138,18 @@ def windows(
     for k in range(int(number.max(initial=-1)) + 1):
         inside = np.flatnonzero(number == k)
         first, last = timeline.starts[inside[0]], timeline.last_days[inside[-1]]
-        cut = [d for d, next_ in ((first, first - day), (last, last + day))
-               if _same_window(timeline, name, months, d, next_)]
+        cut = [
+            d
+            for d, next_ in ((first, first - day), (last, last + day))
+            if _same_window(timeline, name, months, d, next_)
+        ]
         if cut:
             log.warning(
                 "%s: the %s from %s to %s is not whole in the horizon; the rule is silent in it",
-                rule, name, first, last,
+                rule,
+                name,
+                first,
+                last,
             )
             number = np.where(number == k, -1, number)
     left = np.unique(number[number >= 0])

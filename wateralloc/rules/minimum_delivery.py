@@ -45,7 +45,8 @@ class MinimumDelivery(Rule):
         Seasonal | None, Field(description="least mean flow of each period, by date")
     ] = None
     volume_hm3: Annotated[
-        float | None, Field(strict=True, ge=0, allow_inf_nan=False, description="least volume of each window")
+        float | None,
+        Field(strict=True, ge=0, allow_inf_nan=False, description="least volume of each window"),
     ] = None
     window: Annotated[
         Literal["month", "season", "year", "horizon"], Field(description="window of volume_hm3")

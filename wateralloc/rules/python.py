@@ -20,11 +20,11 @@ from wateralloc.rules import Rule
 class Python(Rule):
     """Call a function of the user's file that adds constraints to the period.
 
-    The function gets the period model `m` and the case, ``def my_rule(m, case)``, with the arguments
-    of the clause after them, and adds plain Pyomo constraints to `m`, written with the limit on the
-    right: ``m.flow["a_to_b"] >= 5``.  Volumes are hm3 of the period.  A row holds in every period;
-    ``m.repeats.total(m.my_row, case.timeline.window("year"))`` makes it hold for the sum over
-    each year.  Data by period are Params: ``pyo.Param(initialize=array, mutable=True,
+    The function gets the period model `m` and the case, ``def my_rule(m, case)``, with the
+    arguments of the clause after them, and adds plain Pyomo constraints to `m`, written with the
+    limit on the right: ``m.flow["a_to_b"] >= 5``.  Volumes are hm3 of the period.  A row holds in
+    every period; ``m.repeats.total(m.my_row, case.timeline.window("year"))`` makes it hold for the
+    sum over each year.  Data by period are Params: ``pyo.Param(initialize=array, mutable=True,
     within=pyo.Any)`` with an array (time) or (member, time).
 
     The file is loaded only from the path in the case file, relative to it.
@@ -86,7 +86,8 @@ class Python(Rule):
             It is not a function that takes the model.
         """
         spec = importlib.util.spec_from_file_location(f"rule_{self.name}", self.file)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         functions = [n for n, f in vars(module).items() if inspect.isfunction(f)]
@@ -107,13 +108,16 @@ class Python(Rule):
             self.load()(m, case, **self.arguments)
         except Exception as error:
             line = _line_in(error, self.file)
-            raise CaseError([
-                Fault(
-                    Position(shown(self.file), line), "E314",
-                    f"rule '{self.name}' failed: {_text(error)}; mend the function "
-                    f"'{self.function}'",
-                )
-            ]) from error
+            raise CaseError(
+                [
+                    Fault(
+                        Position(shown(self.file), line),
+                        "E314",
+                        f"rule '{self.name}' failed: {_text(error)}; mend the function "
+                        f"'{self.function}'",
+                    )
+                ]
+            ) from error
 
 
 def _text(error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import numpy as np
 import pyomo.environ as pyo
 from pydantic import Field, model_validator
 
@@ -48,7 +49,8 @@ class Quota(Rule, Users):
         Field(strict=True, ge=0, le=1, description="cap as a share of the group's demand"),
     ] = None
     window: Annotated[
-        Literal["period", "month", "season", "year", "horizon"], Field(description="window of the cap")
+        Literal["period", "month", "season", "year", "horizon"],
+        Field(description="window of the cap"),
     ] = "year"
     months: Annotated[
         tuple[Annotated[int, Field(ge=1, le=12)], ...],
@@ -69,7 +71,7 @@ class Quota(Rule, Users):
         window = windows(case.timeline, self.window, self.months)
         if self.volume_hm3 is None:
             volumes = demand_volumes(case)
-            required = self.share_of_demand * sum(volumes[d] for d in group)
+            required = self.share_of_demand * np.sum([volumes[d] for d in group], axis=0)
         else:
             required = at_first_period(self.volume_hm3, window)
         self.require(m, {"": (sum(m.withdrawal[d] for d in group), required)}, "<=", window)

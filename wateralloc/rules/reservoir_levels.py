@@ -22,8 +22,8 @@ class ReservoirLevels(Rule):
     """Keep a reservoir's level or storage within limits at the end of each period.
 
     A limit is read on the last day of the period; the rule is silent in periods whose last day it
-    does not name.  A level is turned into storage by the reservoir's curve, so required and achieved
-    are reported as storage [hm3].
+    does not name.  A level is turned into storage by the reservoir's curve, so required and
+    achieved are reported as storage [hm3].
 
     Equation
     --------
@@ -68,11 +68,14 @@ class ReservoirLevels(Rule):
             if dimension == "length" and not faults:
                 curve = curve_of(basin, self.reservoir)
                 if curve is None or not curve.has("level"):
-                    faults.append((
-                        key, "E222",
-                        f"reservoir '{self.reservoir}' has no curve with its level; "
-                        "state the limit as a storage in hm3, or give it a curve",
-                    ))
+                    faults.append(
+                        (
+                            key,
+                            "E222",
+                            f"reservoir '{self.reservoir}' has no curve with its level; "
+                            "state the limit as a storage in hm3, or give it a curve",
+                        )
+                    )
         return faults
 
     def constrain(self, m: pyo.ConcreteModel, case: Case) -> None:
@@ -87,6 +90,9 @@ class ReservoirLevels(Rule):
                 value = storages
             side = key.split("_")[0]
             self.require(
-                m, {"": (storage, value)}, ">=" if side == "minimum" else "<=",
-                number_windows(active), suffix=f"_{key}" if both else "",
+                m,
+                {"": (storage, value)},
+                ">=" if side == "minimum" else "<=",
+                number_windows(active),
+                suffix=f"_{key}" if both else "",
             )

@@ -1,0 +1,545 @@
+"""Commands: what they print, what they write, and their exit codes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+import wateralloc
+from tests.basins import tiny_basin, tiny_parts
+from wateralloc import case as cases
+from wateralloc import cli, job
+from wateralloc.errors import Infeasible, ModelError, SolveError, Uncertified
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = {
+    "allocation.csv", "balance.csv", "links.csv", "manifest.json", "metrics.csv", "reservoirs.csv",
+    "results.nc", "rules.csv",
+}  # fmt: skip
+CASE = """\
+schema: 1
+name: small
+title: {en: A small case, vi: Một ca nhỏ}
+basin: ../basins/tiny
+timeline: {start: 2001-01-01, periods: 12, step: month}
+hydrology: {record: dates}
+rules:
+  - rule: minimum_delivery
+    name: guarantee
+    at: town
+    flow_m3s: {months: [1, 2], value: 2}
+goals:
+  - meet: {sectors: [domestic]}
+  - share: {sectors: [irrigation], among: region}
+  - maximise: storage_end
+"""
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a tiny basin and a case, in which commands run; its irrigation lacks water."""
+    parts = tiny_parts()
+    domestic, irrigation = parts["demands"]
+    tiny_basin(
+        tmp_path / "basins" / "tiny",
+        yaml={
+            "regions": {"north": {"en": "North"}, "south": {"en": "South", "vi": "Phía Nam"}},
+            "sectors": {
+                "domestic": {"en": "Domestic supply", "vi": "Sinh hoạt"},
+                "irrigation": {"en": "Irrigation", "vi": "Tưới"},
+            },
+        },
+        demands=[domestic, irrigation | {"annual_hm3": 600}],
+    )
+    (tmp_path / "cases").mkdir()
+    (tmp_path / "cases" / "small.yaml").write_text(CASE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run a command as in a pipe, 80 columns wide unless told."""
+
+    def call(*words: object, width: int = 80) -> Result:
+        monkeypatch.setattr(cli.console, "width", width)
+        return CliRunner().invoke(cli.app, [str(word) for word in words])
+
+    return call
+
+
+def succeed(result: Result) -> str:
+    """Return what a command printed; fail with its message unless it exits with 0."""
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+# --- run ----------------------------------------------------------------------------------------
+
+
+def test_run_writes_and_prints(study: Path, command: Command) -> None:
+    text = succeed(command("run", "small"))
+    assert {path.name for path in (study / "results" / "small").iterdir()} == FILES
+    lines = [line.rstrip() for line in text.splitlines()]
+    assert lines[0] == "A small case"
+    assert lines[1] == "tiny · members: 1 · periods: 12, 2001-01-01 – 2001-12-31"
+    table = pd.read_csv(study / "results" / "small" / "allocation.csv")
+    by_sector = table.groupby("sector")[["demand_hm3", "withdrawal_hm3", "deficit_hm3"]].sum()
+    for sector, heading in (("domestic", "Domestic supply"), ("irrigation", "Irrigation")):
+        demand, withdrawal, deficit = by_sector.loc[sector]
+        numbers = [f"{v:.1f}" for v in (demand, withdrawal, deficit)]
+        (line,) = [line for line in lines if heading in line]
+        share = f"{100 * withdrawal / demand:.1f} %"
+        assert line.removeprefix("South").split() == [*heading.split(), *numbers, *share.split()]
+    assert by_sector.loc["irrigation", "deficit_hm3"] > 300
+    (rule,) = [line for line in lines if line.startswith("guarantee")]
+    assert rule.split()[:6] == ["guarantee", "2", "2", "0", "0", "m3s"]
+    assert any(line.startswith("1 meet domestic") for line in lines)
+    assert any(line.startswith("2 share among region") for line in lines)
+    assert re.search(r"times: read [\d.]+ s, build [\d.]+ s, solve [\d.]+ s, write [\d.]+ s", text)
+    assert re.search(r"certificate: primal \de-\d+, dual \S+, gap \S+", text)
+    assert re.search(r"balance residual: \S+ hm3", text)
+    assert "results: results/small/ (allocation.csv, " in text
+
+
+def test_run_goes_where_it_is_told_with_what_is_set(study: Path, command: Command) -> None:
+    succeed(
+        command(
+            "run", "cases/small.yaml", "--out", "elsewhere/dry",
+            "--set", "demand.scale.irrigation=0.5", "--set", "name=dry",
+        )
+    )  # fmt: skip
+    assert {path.name for path in (study / "elsewhere" / "dry").iterdir()} == FILES
+    assert not (study / "results").exists()
+    table = pd.read_csv(study / "elsewhere" / "dry" / "allocation.csv")
+    asked = table.loc[table["sector"] == "irrigation", "demand_hm3"].sum()
+    assert asked == pytest.approx(300, rel=1e-9)
+
+
+def test_run_in_vietnamese(study: Path, command: Command) -> None:
+    text = succeed(command("run", "small", "--lang", "vi"))
+    for word in ("Một ca nhỏ", "Phía Nam", "Sinh hoạt", "Thiếu hụt", "quy tắc", "mục tiêu", "giải"):
+        assert word in text
+    for word in ("members", "Deficit", "certificate", "times"):
+        assert word not in text
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_run_fits_the_terminal_without_cutting_numbers(
+    study: Path, command: Command, width: int
+) -> None:
+    text = succeed(command("run", "small", width=width))
+    assert max(len(line) for line in text.splitlines()) <= width
+    assert "\x1b" not in text
+    assert "…" not in text
+    table = pd.read_csv(study / "results" / "small" / "allocation.csv")
+    for column in ("demand_hm3", "withdrawal_hm3", "deficit_hm3"):
+        assert f" {table[column].sum():.1f}" in text
+    for word in ("Withdrawal", "Satisfaction", "fraction of demand"):
+        assert word in text
+
+
+def test_goals_are_summed_up_over_members() -> None:
+    def stage(name: str, value: float) -> dict[str, Any]:
+        return {"goal": 1, "name": name, "sense": "minimise", "value": value, "unit": "hm3"}
+
+    table = cli._goals(
+        {
+            "a": [stage("1 meet all", 1.0), stage("2 share, round 1", 0.2)],
+            "b": [stage("1 meet all", 4.0), stage("2 share, round 1", 0.4),
+                  stage("2 share, round 2", 0.9)],
+        }
+    )  # fmt: skip
+    assert table.loc["1 meet all"].tolist() == [2.5, 1.0, 4.0, "hm3"]
+    assert table.loc["2 share"].tolist() == pytest.approx([0.3, 0.2, 0.4, "hm3"])
+    assert len(table) == 2
+
+
+# --- exit codes ---------------------------------------------------------------------------------
+
+
+def test_every_fault_is_listed_and_nothing_written(study: Path, command: Command) -> None:
+    path = study / "cases" / "small.yaml"
+    text = CASE.replace("minimum_delivery", "minimum_delivry").replace("goals:", "gaols:")
+    path.write_text(text, encoding="utf-8")
+    demands = study / "basins" / "tiny" / "demands.csv"
+    demands.write_text(demands.read_text("utf-8").replace("600", "-600"), encoding="utf-8")
+    result = command("run", "small")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    found = [re.match(r"(\S+?):\d+:\d+: (E\d{3}) ", line) for line in result.stderr.splitlines()]
+    assert all(found), result.stderr
+    faults = {match.groups() for match in found if match}
+    assert faults >= {
+        ("cases/small.yaml", "E311"), ("cases/small.yaml", "E301"),
+        ("basins/tiny/demands.csv", "E203"),
+    }  # fmt: skip
+    assert not (study / "results").exists()
+
+
+def test_infeasible_says_why(study: Path, command: Command) -> None:
+    result = command("run", "small", "--set", "rules.guarantee.flow_m3s=500")
+    assert result.exit_code == 3
+    assert "E402" in result.stderr
+    assert "'guarantee'" in result.stderr
+    assert not (study / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (SolveError("E404 it stopped"), 4, "E404 it stopped\n"),
+        (Uncertified("E405 it is wrong"), 4, "E405 it is wrong\n"),
+        (Infeasible("E402 it cannot be"), 3, "E402 it cannot be\n"),
+        (ModelError("[bold] is no markup"), 1, "[bold] is no markup\n"),
+        (KeyboardInterrupt(), 130, "stopped\n"),
+        (OSError(28, "No space left on device", "/x/y"), 2,
+         "/x/y: E108 No space left on device; name another path\n"),
+    ],
+)  # fmt: skip
+def test_errors_become_exit_codes(
+    study: Path, command: Command, monkeypatch: pytest.MonkeyPatch,
+    error: BaseException, code: int, message: str,
+) -> None:  # fmt: skip
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(job, "run", fail)
+    result = command("run", "small")
+    assert (result.exit_code, result.stderr, result.stdout) == (code, message, "")
+    assert not (study / "results").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run"],
+        ["run", "small", "--set", "no_equals_sign"],
+        ["run", "small", "--lang", "fr"],
+        ["run", "no_such_case"],
+        ["run", "basins/tiny"],
+        ["rn", "small"],
+        ["check", "no_such_case"],
+        ["check", "basins/tiny", "--set", "a=b"],
+        ["table", "no_such_result"],
+        ["export", "small", "--to", "docx"],
+        ["export", "small", "--to", "lp", "--out", "model.txt"],
+        ["new", "cases"],
+        ["new", "cases/small.yaml"],
+    ],
+)
+def test_bad_words_exit_with_2(study: Path, command: Command, words: list[str]) -> None:
+    before = sorted(study.rglob("*"))
+    result = command(*words)
+    assert isinstance(result.exception, SystemExit)
+    assert result.exit_code == 2
+    assert result.stderr
+    assert "Traceback" not in result.output
+    assert sorted(study.rglob("*")) == before
+
+
+def run_program(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    program = "from wateralloc.cli import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", program, *words],
+        cwd=cwd, env=environment, capture_output=True, text=True, check=False, encoding="utf-8",
+    )  # fmt: skip
+
+
+def test_the_program_itself(study: Path) -> None:
+    done = run_program("run", "small", cwd=study)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("A small case\n")
+    assert "\x1b" not in done.stdout
+    assert (study / "results" / "small" / "results.nc").is_file()
+    bad = run_program("run", "smal", cwd=study)
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert "did you mean 'small'?" in bad.stderr
+    impossible = run_program("run", "small", "--set", "rules.guarantee.flow_m3s=500", cwd=study)
+    assert (impossible.returncode, impossible.stdout) == (3, "")
+    assert "Traceback" not in bad.stderr + impossible.stderr
+
+
+# --- what goes to stderr ------------------------------------------------------------------------
+
+
+def test_warnings_are_shown_in_plain_words(
+    study: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def warn(*_: Any, **__: Any) -> None:
+        logging.getLogger("wateralloc.rules").warning("the %s is not whole", "year")
+        raise SolveError("E404 enough")
+
+    monkeypatch.setattr(job, "run", warn)
+    for _ in range(2):  # the handler is set once, however often a command runs
+        assert command("run", "small").stderr == "warning: the year is not whole\nE404 enough\n"
+
+
+def test_a_bar_appears_on_a_terminal_when_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    terminal = cli.Console(file=stream, force_terminal=True, width=80)
+    monkeypatch.setattr(cli, "messages", terminal)
+    monkeypatch.setattr(cli, "BAR_AFTER", 0.01)
+    with cli._progress("members") as progress:
+        progress(3, 21)
+        deadline = time.monotonic() + 10
+        while "3/21" not in stream.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert "members" in stream.getvalue()
+    assert "3/21" in stream.getvalue()
+
+
+def test_no_bar_when_it_is_quick_or_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    for is_terminal, after in ((True, 60.0), (False, 0.0)):
+        stream = io.StringIO()
+        console = cli.Console(file=stream, force_terminal=is_terminal, width=80)
+        monkeypatch.setattr(cli, "messages", console)
+        monkeypatch.setattr(cli, "BAR_AFTER", after)
+        with cli._progress("members") as progress:
+            time.sleep(0.05)
+            progress(1, 1)
+        assert "members" not in stream.getvalue()
+
+
+# --- check --------------------------------------------------------------------------------------
+
+
+def test_check_a_basin(study: Path, command: Command) -> None:
+    text = succeed(command("check", "basins/tiny"))
+    assert text.startswith("Test basin: no faults\n")
+    assert "4: 1 inflow, 1 reservoir, 1 junction, 1 sink" in text
+    assert "636.5 hm3" in text
+    assert "1 names, 12 months, 2001-01-01 to 2001-12-31" in text
+
+
+def test_check_a_case(study: Path, command: Command) -> None:
+    text = succeed(command("check", "small", "--set", "timeline.periods=6"))
+    assert text.startswith("A small case: no faults\n")
+    assert "6 months, 2001-01-01 to 2001-06-30" in text
+    assert "guarantee (minimum_delivery)" in text
+    assert "meet, share, maximise" in text
+
+
+def test_check_lists_faults(study: Path, command: Command) -> None:
+    nodes = study / "basins" / "tiny" / "nodes.csv"
+    nodes.write_text(nodes.read_text("utf-8").replace("junction", "juncture"), encoding="utf-8")
+    for target in ("basins/tiny", "small"):
+        result = command("check", target)
+        assert result.exit_code == 2
+        assert "basins/tiny/nodes.csv:4:" in result.stderr
+        assert "E205" in result.stderr
+        assert result.stdout == ""
+
+
+# --- table --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def result(study: Path, command: Command) -> pd.DataFrame:
+    succeed(command("run", "small"))
+    return pd.read_csv(study / "results" / "small" / "allocation.csv")
+
+
+def test_table_prints_a_pivot(result: pd.DataFrame, command: Command) -> None:
+    month = result["period_start"].str[5:7]
+    for named in ("small", "results/small"):
+        text = succeed(command("table", named, "--rows", "sector", "--columns", "month", width=200))
+        lines = [line.split() for line in text.splitlines()]
+        assert lines[1] == ["Deficit", "[hm3]"]
+        assert lines[2] == ["Sector", *cli_months()]
+        for line in lines:
+            if line[:1] == ["Irrigation"]:
+                of = result["sector"] == "irrigation"
+                sums = result[of].groupby(month)["deficit_hm3"].sum()
+                assert line[1:] == [f"{value:.2f}" for value in sums]
+
+
+def cli_months() -> list[str]:
+    return ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+@pytest.mark.parametrize("width", [30, 50, 80])
+def test_table_breaks_columns_not_numbers(
+    result: pd.DataFrame, command: Command, width: int
+) -> None:
+    options = ("--rows", "sector", "--columns", "month", "--value", "demand")
+    text = succeed(command("table", "small", *options, width=width))
+    assert max(len(line) for line in text.splitlines()) <= width
+    found = re.findall(r"(?<!\S)\d+\.\d+(?!\S)", text)
+    month = result["period_start"].str[5:7]
+    expected = result.groupby(["sector", month])["demand_hm3"].sum()
+    assert sorted(found) == sorted(f"{value:.2f}" for value in expected)
+
+
+def test_table_of_satisfaction_is_in_percent(result: pd.DataFrame, command: Command) -> None:
+    text = succeed(command("table", "small", "--value", "satisfaction", "--lang", "vi"))
+    served = result[result["sector"] == "irrigation"]
+    share = served["withdrawal_hm3"].sum() / served["demand_hm3"].sum()
+    assert "Mức đáp ứng [%]" in text
+    assert f"{100 * share:.1f} %" in text
+    assert "Tưới" in text
+
+
+def test_table_as_csv(study: Path, result: pd.DataFrame, command: Command) -> None:
+    options = ("table", "small", "--rows", "region,sector", "--lang", "vi", "--csv")
+    printed = succeed(command(*options, "-"))
+    assert succeed(command(*options, "tables/out.csv")) == "tables/out.csv\n"
+    written = (study / "tables" / "out.csv").read_bytes()
+    assert written.decode("utf-8-sig") == printed
+    assert written.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.reader(io.StringIO(printed)))
+    assert rows[0] == ["Vùng", "Ngành", "Thiếu hụt"]
+    assert [row[:2] for row in rows[1:]] == [["Phía Nam", "Sinh hoạt"], ["Phía Nam", "Tưới"]]
+    expected = result.groupby("sector", sort=False)["deficit_hm3"].sum()
+    assert [float(row[2]) for row in rows[1:]] == pytest.approx(expected.tolist(), rel=1e-12)
+
+
+@pytest.mark.parametrize("options", [("--rows", "regoin"), ("--columns", "x"), ("--value", "y")])
+def test_table_of_an_unknown_word(
+    result: pd.DataFrame, command: Command, options: tuple[str, str]
+) -> None:
+    done = command("table", "small", *options)
+    assert done.exit_code == 2
+    assert options[1] in done.stderr
+    assert done.stdout == ""
+
+
+def test_cells_without_a_value_are_empty() -> None:
+    assert cli._cell(float("nan"), 1) == ""
+    frame = pd.DataFrame({"a": [np.nan, 2.5]}, index=pd.Index(["x", "y"], name="name"))
+    assert cli._decimals(frame) == 3
+
+
+# --- new ----------------------------------------------------------------------------------------
+
+
+def test_new_study_runs(
+    study: Path, command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copy(study / "cases" / "small.yaml", study / "cases" / f"{cli.START}.yaml")
+    (study / "basins" / "tiny" / "__pycache__").mkdir()
+    monkeypatch.setattr(cases, "bundled_folder", lambda: study)
+    (study / "mine").mkdir()  # an empty folder will do
+    text = succeed(command("new", "mine"))
+    assert "mine: basin tiny; cases pilot_sharing, small" in text
+    assert f"cd mine && wateralloc run {cli.START}" in text
+    assert sorted(path.name for path in (study / "mine").iterdir()) == ["basins", "cases"]
+    assert not (study / "mine" / "basins" / "tiny" / "__pycache__").exists()
+    monkeypatch.chdir(study / "mine")
+    succeed(command("run", cli.START))
+    assert (study / "mine" / "results" / "small" / "allocation.csv").is_file()
+
+
+def test_new_copies_what_is_bundled(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    succeed(command("new", "study"))
+    for part in ("basins", "cases"):
+        for path in (ROOT / part).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                copy = tmp_path / "study" / path.relative_to(ROOT)
+                assert copy.read_bytes() == path.read_bytes()
+    monkeypatch.chdir(tmp_path / "study")
+    text = succeed(command("check", cli.START))
+    assert "(basins/red_river)" in text  # its own copy, not that of the package
+    assert succeed(command("check", "basins/red_river"))
+
+
+# --- export and schema --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("to", "name"),
+    [
+        ("lp", "small.lp"),
+        ("mps", "small.mps"),
+        ("pyomo", "small.pkl"),
+        ("geojson", "small.geojson"),
+    ],
+)
+def test_export(study: Path, command: Command, to: str, name: str) -> None:
+    assert succeed(command("export", "small", "--to", to)) == f"{name}\n"
+    assert (study / name).stat().st_size > 100
+    options = ("--member", "2001-01", "--out", f"out/{name}", "--set", "timeline.periods=3")
+    assert succeed(command("export", "small", "--to", to, *options)) == f"out/{name}\n"
+    assert to == "geojson" or (study / "out" / name).stat().st_size < (study / name).stat().st_size
+
+
+def test_export_of_a_goal(study: Path, command: Command) -> None:
+    succeed(command("export", "small", "--to", "lp", "--goal", "2"))
+    assert "share_2" in (study / "small.lp").read_text().split("st\n")[0]
+    assert command("export", "small", "--to", "lp", "--goal", "9").exit_code == 2
+
+
+def test_schema_of_cases(command: Command) -> None:
+    schema = json.loads(succeed(command("schema")))
+    assert schema["$schema"].startswith("https://json-schema.org/")
+    assert {"basin", "timeline", "rules", "goals"} <= set(schema["properties"])
+
+
+def test_schema_of_basins(command: Command) -> None:
+    tables = json.loads(succeed(command("schema", "--basins", "--json")))
+    columns = {column["name"]: column for column in tables["links"]["columns"]}
+    assert columns["loss_fraction"]["units"] == ["fraction", "percent"]
+    assert (columns["loss_fraction"]["low"], columns["loss_fraction"]["high"]) == (0, 1)
+    assert columns["from"]["required"]
+    text = succeed(command("schema", "--basins", width=100))
+    assert max(len(line) for line in text.splitlines()) <= 100
+    for table in tables.values():
+        for column in table["columns"]:
+            assert column["name"] in text
+
+
+# --- starting -----------------------------------------------------------------------------------
+
+
+def test_version(command: Command) -> None:
+    assert succeed(command("--version")) == f"wateralloc {wateralloc.__version__}\n"
+
+
+def test_help_names_every_command(command: Command) -> None:
+    text = succeed(command("--help"))
+    for name in ("run", "check", "table", "new", "export", "schema"):
+        assert re.search(rf"^\W*{name} ", text, re.M)
+    assert "Exit codes" in text
+
+
+def test_help_and_import_wait_for_no_solver() -> None:
+    program = (
+        "import sys, wateralloc, wateralloc.cli\n"
+        "slow = {'pandas', 'numpy', 'pyomo', 'highspy', 'xarray', 'scipy', 'networkx'}\n"
+        "print(sorted(slow & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "[]\n", done.stderr
+
+
+def test_run_is_the_function_whatever_was_imported_before() -> None:
+    assert wateralloc.run is job.run
+    assert "run" in dir(wateralloc)
+    with pytest.raises(AttributeError, match="no attribute 'rum'"):
+        wateralloc.rum  # noqa: B018
