@@ -11,9 +11,11 @@ import numpy as np
 
 from wateralloc.case import Case
 from wateralloc.errors import Infeasible, listed
-from wateralloc.horizon import Horizon
+from wateralloc.horizon import Horizon, MemberProgram
 from wateralloc.period import Period, build_period
+from wateralloc.rules import Rule
 from wateralloc.solve import Certificate, Optimum, Stages, least_repair
+from wateralloc.units import HM3_PER_M3
 
 Progress = Callable[[int, int], None]
 """Called after each member with the number done and the number in all."""
@@ -190,53 +192,102 @@ def solve_perfect(case: Case, progress: Progress | None = None) -> Solution:
     return Solution(period, horizon, x, tuple(stages), drift, seconds)
 
 
+@dataclass(frozen=True)
+class _Limit:
+    """A limit that could give way: rows or columns of the program, one a period or window."""
+
+    text: str
+    is_row: bool
+    numbers: np.ndarray
+    periods: np.ndarray
+    unit: str = "hm3"
+
+
 def explain_infeasible(period: Period, horizon: Horizon, member: int) -> str:
     """Say which rules, environmental flows and limits cannot all be met, and by how much.
 
-    The least total volume is sought by which rules, environmental flows, storage limits and link
-    minima would have to give way together.
+    The least total volume is sought by which hard rules would have to give way together; if no
+    amount of theirs helps, the environmental flows too; if that does not help, the limits of
+    storages and links.
     """
-    m, case = period.model, period.case
     lp = horizon.stack().member(member)
-    rows = {
-        row.label: (row.constraint, f"{row.rule.kind} '{row.label}'{_at(case, row.rule)}")
+    limits: list[_Limit] = []
+    for tier in _limits_in_tiers(period, horizon):
+        limits += tier
+        of_rows = [limit.numbers for limit in limits if limit.is_row]
+        of_columns = [limit.numbers for limit in limits if not limit.is_row]
+        repair = least_repair(lp, _joined(of_rows), _joined(of_columns))
+        if repair is not None:
+            return _tell_repair(period.case, lp, limits, np.concatenate(repair))
+    return "E402 the water balance itself cannot close: check inflows, losses and initial storages"
+
+
+def _limits_in_tiers(period: Period, horizon: Horizon) -> list[list[_Limit]]:
+    m, case = period.model, period.case
+    rules = [
+        _Limit(
+            f"{row.rule.kind} '{row.label}'{_at(case, row.rule)}",
+            True,
+            horizon.rows[id(row.constraint)],
+            horizon.first_periods(row.constraint),
+            row.rule.reported_in,
+        )
         for row in period.rule_rows
         if not row.rule.soft
-    }
-    if m.component("environmental_flow") is not None:
-        for name, constraint in m.environmental_flow.items():
-            rows[f"environmental flow {name}"] = (constraint, f"environmental flow '{name}'")
-    limits = {f"storage limits of '{r}'": m.storage_end[r] for r in m.reservoir}
-    limits |= {f"limits of link '{k}'": m.flow[k] for k in m.link}
-    row_names = [(text, t) for c, text in rows.values() for t in horizon.first_periods(c)]
-    column_names = [(text, t) for text in limits for t in range(case.n_periods)]
-    row_numbers = [horizon.rows[id(constraint)] for constraint, _ in rows.values()]
-    columns = [horizon.columns[id(variable)] for variable in limits.values()]
-    repair = least_repair(
-        lp,
-        np.concatenate([*row_numbers, []]).astype(int),
-        np.concatenate([*columns, []]).astype(int),
-    )
-    if repair is None:
-        return (
-            "E402 the water balance itself cannot close: check inflows, losses and initial storages"
-        )
-    amounts: dict[str, list[tuple[int, float]]] = {}
-    for (text, t), amount in zip(row_names + column_names, np.concatenate(repair), strict=True):
-        if abs(amount) > SMALLEST_REPAIR:
-            amounts.setdefault(text, []).append((int(t), abs(float(amount))))
-    starts = case.timeline.labels
+    ]
+    every = np.arange(case.n_periods)
+    flows = [
+        _Limit(f"environmental flow '{name}'", True, horizon.rows[id(row)], every, "m3s")
+        for name, row in m.environmental_flow.items()
+    ]
+    stores = [
+        _Limit(f"storage limits of '{r}'", False, horizon.columns[id(m.storage_end[r])], every)
+        for r in m.reservoir
+    ]
+    links = [
+        _Limit(f"limits of link '{k}'", False, horizon.columns[id(m.flow[k])], every, "m3s")
+        for k in m.link
+    ]
+    return [rules, flows, stores + links]
+
+
+def _tell_repair(case: Case, lp: MemberProgram, limits: list[_Limit], amounts: np.ndarray) -> str:
+    """Put the amounts by which limits give way into sentences, the largest first."""
+    ordered = [k for k in limits if k.is_row] + [k for k in limits if not k.is_row]
     lines = []
-    for text, parts_ in sorted(amounts.items(), key=lambda item: -sum(a for _, a in item[1])):
-        when = listed([f"{starts[t]} ({amount:.3g} hm3)" for t, amount in parts_], 4)
+    start = 0
+    for limit in ordered:
+        gives = np.abs(amounts[start : start + limit.numbers.size])
+        start += limit.numbers.size
+        if not (gives > SMALLEST_REPAIR).any():
+            continue
+        per_hm3 = np.ones(gives.size)
+        if limit.unit == "m3s":
+            per_hm3 = 1 / (case.timeline.seconds[limit.periods] * HM3_PER_M3)
+        unit = "m3/s" if limit.unit == "m3s" else "hm3"
+        when = []
+        for i in np.flatnonzero(gives > SMALLEST_REPAIR):
+            text = f"{case.timeline.labels[limit.periods[i]]} by {gives[i] * per_hm3[i]:.4g} {unit}"
+            asked = lp.row_lower[limit.numbers[i]] if limit.is_row else -np.inf
+            if 0 < asked < np.inf:
+                reached = (asked - gives[i]) * per_hm3[i]
+                text += f" (asks {asked * per_hm3[i]:.4g}, {reached:.4g} can reach it)"
+            when.append(text)
         lines.append(
-            f"E402 {text} cannot be met by {sum(a for _, a in parts_):.4g} hm3 in all: {when}; "
-            "lower it, make it soft, or relax what stands against it"
+            (
+                -gives.sum(),
+                f"E402 {limit.text} cannot be met by {gives.sum():.4g} hm3 in all: "
+                f"{listed(when, 4)}; lower it, make it soft, or relax what stands against it",
+            )
         )
-    return "\n".join(lines)
+    return "\n".join(text for _, text in sorted(lines))
 
 
-def _at(case: Case, rule: Any) -> str:
+def _joined(numbers: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([*numbers, np.empty(0, int)]).astype(int)
+
+
+def _at(case: Case, rule: Rule) -> str:
     for known, position in zip(case.rules, case.rule_positions, strict=False):
         if known is rule and position.line:
             return f" ({position})"
