@@ -27,17 +27,17 @@ log = logging.getLogger(__name__)
 
 FEASIBILITY = 1e-7
 """Largest primal violation, over 1 + |limit|, and dual violation, over 1 + largest |cost|."""
+FINE = 1e-9
+"""An optimum with a larger primal violation is kept only if no other start gives a finer one."""
 GAP = 1e-9
 """Largest relative duality gap."""
 FACE = 1e-8
 """A dual above this, of the scaled cost, puts its column or row on the optimal face."""
 
-PRIMAL, DUAL = 4, 1
 ATTEMPTS: dict[str, dict[str, Any]] = {
-    # the former optimum is a vertex of the face: primal simplex walks on from it
-    "warm": {"presolve": "choose", "simplex_strategy": PRIMAL},
-    "cold": {"presolve": "choose", "simplex_strategy": DUAL},
-    "cold, unpresolved": {"presolve": "off", "simplex_strategy": DUAL},
+    "warm": {"presolve": "choose"},
+    "cold": {"presolve": "choose"},
+    "cold, unpresolved": {"presolve": "off"},
 }
 """Starts of a stage in order, with their options; the next is tried where one is not certified."""
 
@@ -234,8 +234,9 @@ class Stages:
     def _solve(
         self, name: str, cost: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, Certificate, int, int]:
-        """Solve from the present basis; cold where that fails or its optimum is not certified."""
+        """Solve from the present basis; cold where that fails, is not certified or is coarse."""
         iterations = 0
+        best: tuple[np.ndarray, np.ndarray, Certificate] | None = None
         attempts = list(ATTEMPTS) if self.optima else list(ATTEMPTS)[1:]
         for n_attempts, attempt in enumerate(attempts, 1):
             status, x, y, more = self._run(attempt)
@@ -243,10 +244,14 @@ class Stages:
             certificate = None
             if status == highspy.HighsModelStatus.kOptimal:
                 certificate = certify(self.lp, cost, x, y)
-                if certificate.is_valid:
-                    return x, y, certificate, iterations, n_attempts
+                if certificate.is_valid and (best is None or certificate.primal < best[2].primal):
+                    best = x, y, certificate
+                if best is not None and best[2].primal <= FINE:
+                    break
             text = certificate or self._highs.modelStatusToString(status)
             log.debug("%s%s, %s start: %s", self.where, name, attempt, text)
+        if best is not None:
+            return *best, iterations, n_attempts
         if certificate is not None:
             raise Uncertified(
                 f"E405 {self.where}goal '{name}': the solver's optimum fails the certificate "

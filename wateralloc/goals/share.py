@@ -15,6 +15,12 @@ from wateralloc.goals.meet import Meet
 from wateralloc.parts import DATA, unit
 from wateralloc.users import Users
 
+CERTAIN = 1e-9
+"""A level is settled to this share of itself: what its certificate vouches for (relative gap).
+
+Settled at the last digit, many claimants at one level leave no room for rounding, and the next
+program would have no solution.
+"""
 STUCK = 1e-7
 """A claimant whose dual is above this share of all duals of the round cannot be raised further."""
 
@@ -137,7 +143,7 @@ class Share(Goal, Users):
             if level >= 1.0 - STUCK or not stuck.any():
                 stuck = ~settled
             reached = np.array([stage.values(block.satisfaction[c])[first] for c in names])
-            floor[stuck] = reached[stuck]  # as computed, so that the optimum at hand stays feasible
+            floor[stuck] = reached[stuck] * (1 - CERTAIN)
             settled |= stuck
             for i, c in enumerate(names):
                 if stuck[i].any():
