@@ -1,4 +1,9 @@
-"""Settings of the manual; the pages in reference/ are written from the code at every build."""
+"""Settings of the manual.
+
+At every build the pages in ``reference/`` are written from the code, and those in ``_generated/``
+from the shipped basin, from runs of its cases (kept until something changes) and from the
+benchmarks.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,9 @@ import wateralloc
 sys.path.insert(0, str(Path(__file__).parent))
 
 import generate
+import performance_table
+import red_river_map
+import red_river_results
 
 project = "wateralloc"
 author = "the wateralloc authors"
@@ -17,13 +25,13 @@ project_copyright = "2026, the wateralloc authors"
 version = release = wateralloc.__version__
 
 extensions = [
+    "mathml",
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_generated"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
@@ -35,6 +43,9 @@ napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_custom_sections = ["Equation", "Source"]
 
+html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["manual.css"]
 html_theme = "pydata_sphinx_theme"
 html_title = f"wateralloc {release}"
 html_theme_options = {
@@ -46,6 +57,11 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
+html_sidebars = {"**": []}  # no page has pages below it
 html_show_sourcelink = False
 
-generate.write(Path(__file__).parent / "reference")
+here = Path(__file__).parent
+generate.write(here / "reference")
+performance_table.write(here / "_generated")
+red_river_map.write(here / "_generated")
+red_river_results.write(here / "_generated")

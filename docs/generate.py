@@ -184,12 +184,15 @@ def _words(annotation: Any) -> str:
         return ", ".join(f"`{one}`" for one in inside)
     if origin in (tuple, list):
         return f"list of {_words(inside[0])}s"
-    plain = {str: "name", float: "number", int: "integer", bool: "yes or no", Path: "path"}
+    plain = {str: "text", float: "number", int: "integer", bool: "yes or no", Path: "path"}
     if annotation in plain:
         return plain[annotation]
     if origin is dict or annotation is dict:
         return "mapping"
-    return "value by date" if annotation.__name__ == "Seasonal" else annotation.__name__.lower()
+    if annotation.__name__ == "Seasonal":
+        return "value by date"
+    keys = ", ".join(f"{name}: ..." for name in annotation.model_fields)
+    return f"`{{{keys}}}`"
 
 
 # --- commands, errors, public names -------------------------------------------------------------
@@ -200,7 +203,14 @@ def _commands() -> str:
     group = typer.main.get_command(app)
     text = "# Commands\n\n" + _grid(
         ("exit code", "meaning"),
-        (("0", "done"), ("2", "bad input"), ("3", "infeasible"), ("4", "solver failure")),
+        (
+            ("0", "done"),
+            ("1", "the formulation was used in a way it does not support: a fault of code"),
+            ("2", "bad input, or a command that is not written right"),
+            ("3", "infeasible; the text names the limits that contradict each other"),
+            ("4", "solver failure, or an optimum that could not be certified"),
+            ("130", "stopped by the user"),
+        ),
     )
     for name, command in group.commands.items():
         words = " ".join(

@@ -10,12 +10,15 @@ import errno
 import json
 import logging
 import math
+import os
+import shlex
 import shutil
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -78,6 +81,7 @@ PRICE_NOTE = (
 WORDS: dict[str, dict[str, str]] = {
     "en": {},
     "vi": {
+        "mean over members": "trung bình các kịch bản thủy văn",
         "allocation, mean over members": "phân bổ, trung bình các kịch bản thủy văn",
         "rules": "quy tắc",
         PRICE_NOTE: "giá bóng: thêm một đơn vị yêu cầu làm mục tiêu đầu tiên bị ràng buộc xấu đi "
@@ -116,8 +120,12 @@ class _Commands(TyperGroup):
             _say("stopped")
             raise typer.Exit(STOPPED) from None
         except OSError as error:
-            if error.errno == errno.EPIPE or error.filename is None:
+            if error.errno == errno.EPIPE or error.strerror is None:
                 raise
+            if error.filename is None:  # what is printed goes nowhere else
+                _say(f"output: E108 {error.strerror}; send it to another place")
+                _drop_output()
+                raise typer.Exit(2) from None
             _say(f"{shown(error.filename)}: E108 {error.strerror}; name another path")
             raise typer.Exit(2) from None
 
@@ -140,6 +148,12 @@ def main() -> None:
             # a terminal that lacks a letter is no reason to stop
             stream.reconfigure(errors="replace")
     app(prog_name="wateralloc")
+
+
+def _drop_output() -> None:
+    """Send what is still to be printed nowhere, so that Python does not fail over it at its end."""
+    with suppress(OSError, ValueError), Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _print_version(wanted: bool) -> None:
@@ -207,6 +221,7 @@ def run(
     The tables, results.nc and manifest.json go to results/<case>/. Former results of the case are
     replaced once the new ones are whole. Faults in the input are listed, and nothing is written.
     """
+    _check_writable(out or Path("results"))
     with _progress("members") as progress:
         from wateralloc import job
 
@@ -215,6 +230,21 @@ def run(
         folder = results.write(out or Path("results") / results.manifest["case"])
         written = time.perf_counter() - started
     _print_run(results, folder, written, lang)
+
+
+def _check_writable(folder: Path) -> None:
+    """Stop before the work when its results could not be kept."""
+    from wateralloc.results.store import check_free
+
+    place = folder.absolute()
+    if folder != Path("results"):
+        check_free(place)
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir():
+        raise OSError(errno.ENOTDIR, "is a file, not a folder", str(place))
+    if not os.access(place, os.W_OK):
+        raise OSError(errno.EACCES, "nothing can be written here", str(place))
 
 
 def _parse_changes(changes: Sequence[str] | None) -> dict[str, str]:
@@ -414,20 +444,26 @@ def table(
 ) -> None:
     """Print a pivot table of the allocation."""
     from wateralloc.report import tables
+    from wateralloc.results.store import replacing
 
     results = _read_results(result)
+    fields = [*_split(rows), *([columns.strip()] if columns.strip() else [])]
     frame = tables.pivot(results, _split(rows), columns.strip() or None, value, lang)
     if csv is None:
+        say = _words(lang)
         shares = [str(name) for name in frame.columns] if value == "satisfaction" else []
         unit = "%" if shares else frame.attrs["unit"]
-        title = f"{tables.VALUES[value][lang]} [{unit}]"
-        _print_frame(frame, title, _words(lang), shares=shares, decimals=_decimals(frame))
+        is_mean = results.dataset.sizes["member"] > 1 and "member" not in fields
+        mean = f", {say('mean over members')}" if is_mean else ""
+        title = f"{tables.VALUES[value][lang]}{mean} [{unit}]"
+        _print_frame(frame, title, say, shares=shares, decimals=_decimals(frame))
     elif str(csv) == "-":
-        sys.stdout.write(frame.to_csv(lineterminator="\n"))
+        _print_utf8(frame.to_csv(lineterminator="\n"))
     else:
-        csv.parent.mkdir(parents=True, exist_ok=True)
         # the mark at its start tells spreadsheets that it is UTF-8
-        frame.to_csv(csv, lineterminator="\n", encoding="utf-8-sig")
+        text = frame.to_csv(lineterminator="\n").encode("utf-8-sig")
+        with replacing(csv) as written:
+            written.write_bytes(text)
         console.print(shown(csv))
 
 
@@ -456,12 +492,25 @@ def new(
         is_what = "is not empty" if folder.is_dir() else "is a file"
         raise typer.BadParameter(f"{folder} {is_what}; name a new folder", param_hint="DIR")
     skipped = shutil.ignore_patterns("__pycache__", ".*")
-    for part in ("basins", "cases"):
-        shutil.copytree(bundled_folder() / part, folder / part, ignore=skipped)
+    made = Path(os.path.abspath(folder))  # noqa: PTH100 - a link to a folder stays a link
+    made.mkdir(parents=True, exist_ok=True)
+    copy = made / f".new.{uuid.uuid4().hex[:12]}"  # so that nothing is there before all is
+    parts = ("basins", "cases")
+    try:
+        for part in parts:
+            shutil.copytree(bundled_folder() / part, copy / part, ignore=skipped)
+        for part in parts:
+            (copy / part).replace(made / part)
+    except shutil.Error as error:
+        reason = str(error.args[0][0][2]).partition(": ")[0].partition("] ")[2]
+        raise OSError(errno.EIO, reason or "cannot be copied", str(folder)) from error
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
     basins = sorted(path.name for path in (folder / "basins").iterdir())
     cases = sorted(path.stem for path in (folder / "cases").glob("*.yaml"))
     console.print(f"{shown(folder)}: basin {', '.join(basins)}; cases {', '.join(cases)}")
-    console.print(f"next: cd {shown(folder)} && wateralloc run {START}", soft_wrap=True)
+    place = shlex.quote(shown(folder))
+    console.print(f"next: cd {place} && wateralloc run {START}", soft_wrap=True)
 
 
 # --- export ---------------------------------------------------------------------------------
@@ -536,7 +585,18 @@ def schema(
 
 
 def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    _print_utf8(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def _print_utf8(text: str) -> None:
+    """Print what programs read: UTF-8 whatever the terminal has, and no letter replaced."""
+    sys.stdout.flush()
+    stream = getattr(sys.stdout, "buffer", None)
+    if stream is None:
+        sys.stdout.write(text)
+    else:
+        stream.write(text.encode("utf-8"))
+        stream.flush()
 
 
 def _declared_tables() -> list[Any]:

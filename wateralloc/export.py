@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,6 +16,7 @@ from wateralloc.errors import Fault, InputError, Position, listed, suggest
 from wateralloc.horizon import Horizon
 from wateralloc.period import build_period
 from wateralloc.pyomo_model import to_pyomo
+from wateralloc.results.store import replacing
 from wateralloc.solve import write_model
 
 LONGEST_NAME = 200
@@ -56,7 +55,7 @@ def write_lp(case: Case, path: Path, *, member: str = "", goal: int = 1) -> None
     expression, sense = goals[goal].objective(period.model, goal)
     cost, constant = horizon.cost(expression)
     labels = case.timeline.labels
-    with _replacing(path) as written:
+    with replacing(path) as written:
         write_model(
             lp.member(0), cost[0], sense,
             (plain_names(horizon.column_labels(labels)), plain_names(horizon.row_labels(labels))),
@@ -79,7 +78,7 @@ def write_pyomo(case: Case, path: Path, *, member: str = "") -> None:
         The file cannot be written.
     """
     model = to_pyomo(one_member(case, member) if member else case)
-    with _replacing(path) as written, written.open("wb") as stream:
+    with replacing(path) as written, written.open("wb") as stream:
         pickle.dump(model, stream)
 
 
@@ -92,7 +91,7 @@ def write_geojson(basin: Basin, path: Path) -> None:
         The file cannot be written.
     """
     text = json.dumps(geojson(basin), ensure_ascii=False, allow_nan=False, indent=1)
-    with _replacing(path) as written:
+    with replacing(path) as written:
         written.write_text(text + "\n", encoding="utf-8")
 
 
@@ -186,16 +185,3 @@ def one_member(case: Case, name: str) -> Case:
 
 def _refuse(text: str) -> NoReturn:
     raise InputError([Fault(Position("export"), "E303", text)])
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Yield a path to write to; the file is moved into place when it is whole."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
-            written = Path(folder) / f"written{path.suffix}"
-            yield written
-            written.replace(path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error

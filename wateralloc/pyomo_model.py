@@ -143,14 +143,17 @@ class _Writer:
                         else sum(self._limit(limit, k, int(t)) for t in inside)
                         for limit in (item.lower, item.upper)
                     )
-                    rows[self._key(index, k, int(inside[0]))] = _row(body, *limits)
+                    row = _row(body, *limits)
+                    if row is not None:
+                        rows[self._key(index, k, int(inside[0]))] = row
         written = pyo.Constraint(list(rows))
         full.add_component(_plain(constraint.name), written)
         for key, row in rows.items():
             written[key] = row
 
     def _limit(self, limit: Any, k: int, t: int) -> float:
-        return self._number(limit, k, t) or 0.0
+        """One period's part of a row's limit; infinite where the row has none."""
+        return float(np.broadcast_to(np.asarray(pyo.value(limit), float), self.shape)[k, t])
 
     def _write_goal(self, full: pyo.ConcreteModel, number: int, goal: Goal) -> None:
         expression, sense = goal.objective(self.m, number)
@@ -188,12 +191,20 @@ class _At(ExpressionReplacementVisitor):
         return True, None
 
 
-def _row(body: Any, lower: float | None, upper: float | None) -> tuple[Any, Any, Any]:
-    """A row with its constant on the side of the limits, where solvers expect it."""
+def _row(body: Any, lower: float | None, upper: float | None) -> tuple[Any, ...] | None:
+    """A row with its constant on the side of the limits, where solvers expect it.
+
+    None where it has no limit.
+    """
     repn = generate_standard_repn(body)
     terms = LinearExpression(linear_coefs=repn.linear_coefs, linear_vars=repn.linear_vars)
-    low, high = (None if limit is None else limit - repn.constant for limit in (lower, upper))
-    return low, terms, high
+    low, high = (
+        None if limit is None or not np.isfinite(limit) else limit - repn.constant
+        for limit in (lower, upper)
+    )
+    if low is None and high is None:
+        return None
+    return (terms, low) if low == high else (low, terms, high)
 
 
 def _plain(name: str) -> str:

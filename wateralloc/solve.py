@@ -96,8 +96,10 @@ def certify(lp: MemberProgram, cost: np.ndarray, x: np.ndarray, y: np.ndarray) -
     -----
     Weak duality: for every y, with d = cost - A'y, the optimum is at least
     sum(y+ row_lower - y- row_upper) + sum(d+ col_lower - d- col_upper).  A dual that leans on an
-    infinite limit counts as a dual violation.
+    infinite limit counts as a dual violation.  An x or y that is not finite certifies nothing.
     """
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return Certificate(np.inf, np.inf, np.inf)
     matrix = lp.matrix
     activity = matrix @ x
     primal = 0.0

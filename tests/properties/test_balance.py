@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from tests.properties.basins import rivers
 from tests.small import inflow, make_case
 from wateralloc.foresight.perfect import solve_perfect
 from wateralloc.results import collect
@@ -19,80 +19,6 @@ from wateralloc.results import collect
 ABSOLUTE, RELATIVE = 1e-6, 1e-9
 INTO = ("inflow", "link_in", "return_flow", "storage_start")
 OUT_OF = ("withdrawal", "evaporation", "storage_end", "link_out")
-
-flows = st.floats(0, 1000).map(lambda v: round(v, 3))
-shares = st.floats(0, 1).map(lambda v: round(v, 2))
-
-
-@st.composite
-def rivers(draw: st.DrawFn) -> dict[str, Any]:
-    """A river of 2 to 4 nodes: losses, lags, a canal, a reservoir, users who return water."""
-    n_nodes, periods = draw(st.integers(2, 4)), draw(st.integers(1, 6))
-    names = [f"n{i}" for i in range(n_nodes)]
-    dam = draw(st.sampled_from(names))
-    nodes: list[dict[str, Any]] = [
-        {"name": n, "kind": "reservoir" if n == dam else "junction"} for n in names
-    ]
-    nodes.append({"name": "sea", "kind": "sink"})
-    links = []
-    for up, down in zip(names, [*names[1:], "sea"], strict=True):
-        lag = draw(st.integers(0, 2))
-        links.append(
-            {
-                "name": f"{up}_reach",
-                "from": up,
-                "to": down,
-                "kind": "reach",
-                "loss_fraction": draw(shares),
-                "lag_periods": lag,
-                "initial_hm3_day": draw(flows) if lag else 0,
-            }
-        )
-    links.append({"name": "spill", "from": dam, "to": "sea", "kind": "spillway"})
-    links.append(
-        {
-            "name": "canal",
-            "from": names[0],
-            "to": names[-1] if n_nodes > 2 else "sea",
-            "kind": "canal",
-            "capacity_hm3_day": draw(flows),
-            "loss_fraction": draw(shares),
-        }
-    )
-    demands = []
-    for i in range(draw(st.integers(1, 4))):
-        demands.append(
-            {
-                "name": f"d{i}",
-                "node": draw(st.sampled_from(names)),
-                "sector": draw(st.sampled_from(["farm", "works"])),
-                "region": "all",
-                "demand_hm3_day": draw(flows),
-                "consumption_fraction": draw(shares),
-                "return_to": draw(st.sampled_from([*names, "sea"])),
-                "return_lag_periods": draw(st.integers(0, 2)),
-                "return_weights": draw(st.sampled_from(["", "0.5 0.5", "0.25 0 0.75"])),
-            }
-        )
-    reservoir = {
-        "name": dam,
-        "dead_hm3": 10,
-        "normal_hm3": 1000,
-        "initial_hm3": 500,
-        "target_hm3": 10,
-        "evaporation_mm_day": draw(st.floats(0, 10).map(lambda v: round(v, 2))),
-        "curve": "dam",
-    }
-    curve = [
-        {"curve": "dam", "x": x, "y": y, "x_unit": "hm3", "y_unit": "km2"}
-        for x, y in ((0, 0), (300, 40), (1000, 90))
-    ]
-    gauged = draw(st.lists(st.sampled_from(names), unique=True, min_size=1))
-    series = {n: draw(st.lists(flows, min_size=periods, max_size=periods)) for n in gauged}
-    return {
-        "periods": periods, "nodes": nodes, "links": links, "demands": demands,
-        "reservoirs": [reservoir], "curves": curve, "series": inflow(**series),
-    }  # fmt: skip
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.properties.test_balance import rivers
+from tests.properties.basins import rivers
 from tests.small import make_case
 from wateralloc.foresight.perfect import solve_perfect
 from wateralloc.results import Results, collect

@@ -213,6 +213,8 @@ def test_infeasible_says_why(study: Path, command: Command) -> None:
         (Infeasible("E402 it cannot be"), 3, "E402 it cannot be\n"),
         (ModelError("[bold] is no markup"), 1, "[bold] is no markup\n"),
         (KeyboardInterrupt(), 130, "stopped\n"),
+        (OSError(28, "No space left on device"), 2,
+         "output: E108 No space left on device; send it to another place\n"),
         (OSError(28, "No space left on device", "/x/y"), 2,
          "/x/y: E108 No space left on device; name another path\n"),
     ],
@@ -228,6 +230,38 @@ def test_errors_become_exit_codes(
     result = command("run", "small")
     assert (result.exit_code, result.stderr, result.stdout) == (code, message, "")
     assert not (study / "results").exists()
+
+
+def never(*_: Any, **__: Any) -> None:
+    raise AssertionError("the case must not be solved")
+
+
+def test_a_run_whose_results_cannot_be_kept_does_not_start(
+    study: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "run", never)
+    taken = command("run", "small", "--out", "cases")
+    assert (taken.exit_code, taken.stderr[:13]) == (2, "cases: E109 i")
+    below = command("run", "small", "--out", "cases/small.yaml/out")
+    assert below.exit_code == 2
+    assert below.stderr.startswith("cases/small.yaml: E108 is a file")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    closed = command("run", "small")
+    assert closed.exit_code == 2
+    assert "E108 nothing can be written here; name another path" in closed.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_output_that_goes_nowhere_is_no_traceback(study: Path) -> None:
+    program = "from wateralloc.cli import main; main()"
+    for words in (["schema"], ["check", "small"]):
+        with Path("/dev/full").open("w", encoding="utf-8") as full:
+            done = subprocess.run(
+                [sys.executable, "-c", program, *words], stdout=full, stderr=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True, check=False,
+            )  # fmt: skip
+        assert done.returncode == 2
+        assert done.stderr == "output: E108 No space left on device; send it to another place\n"
 
 
 @pytest.mark.parametrize(
@@ -415,6 +449,30 @@ def test_table_as_csv(study: Path, result: pd.DataFrame, command: Command) -> No
     assert [float(row[2]) for row in rows[1:]] == pytest.approx(expected.tolist(), rel=1e-12)
 
 
+def test_csv_loses_no_letter_to_the_terminal(study: Path, result: pd.DataFrame) -> None:
+    program = "from wateralloc.cli import main; main()"
+    words = ["table", "small", "--lang", "vi", "--csv", "-"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert done.stdout.decode().startswith("Vùng,Ngành,Thiếu hụt\n")
+
+
+def test_table_says_of_what_it_is_the_mean(study: Path, command: Command) -> None:
+    series = study / "basins" / "tiny" / "series" / "inflow_m3s.csv"
+    record = series.read_text(encoding="utf-8")
+    later = record.partition("\n")[2].replace("2001-", "2002-")
+    series.write_text(record.rstrip("\n") + "\n" + later, encoding="utf-8")
+    succeed(command("run", "small", "--set", "hydrology={record: historic, members: all}"))
+    by_sector = ("table", "small", "--rows", "sector")
+    assert "Deficit, mean over members [hm3]" in succeed(command(*by_sector))
+    assert "Thiếu hụt, trung bình các kịch bản thủy văn [" in succeed(
+        command(*by_sector, "--lang", "vi")
+    )
+    assert "mean" not in succeed(command(*by_sector, "--columns", "member"))
+
+
 @pytest.mark.parametrize("options", [("--rows", "regoin"), ("--columns", "x"), ("--value", "y")])
 def test_table_of_an_unknown_word(
     result: pd.DataFrame, command: Command, options: tuple[str, str]
@@ -449,6 +507,26 @@ def test_new_study_runs(
     monkeypatch.chdir(study / "mine")
     succeed(command("run", cli.START))
     assert (study / "mine" / "results" / "small" / "allocation.csv").is_file()
+
+
+def test_new_is_whole_or_not_at_all(
+    study: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cases, "bundled_folder", lambda: study)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise shutil.Error([("a", "b", "[Errno 28] No space left on device: 'a' -> 'b'")])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copytree", fail)
+        done = command("new", "my study")
+    assert done.exit_code == 2
+    assert done.stderr == "my study: E108 No space left on device; name another path\n"
+    assert not any((study / "my study").iterdir())
+    assert f"next: cd 'my study' && wateralloc run {cli.START}" in succeed(
+        command("new", "my study")
+    )
+    assert sorted(path.name for path in (study / "my study").iterdir()) == ["basins", "cases"]
 
 
 def test_new_copies_what_is_bundled(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -311,7 +312,7 @@ def test_case_without_rules_has_empty_rules(results: Results, tmp_path: Path) ->
     assert (tmp_path / "out/rules.csv").read_text(encoding="utf-8") == (
         COLUMNS["rules"].replace(" ", ",") + "\n"
     )
-    assert Results.read(tmp_path / "out").dataset.sizes["rule_row"] == 0
+    assert Results.read(tmp_path / "out").dataset.sizes["rule"] == 0
 
 
 # --- stages and metrics ---------------------------------------------------------------------
@@ -413,6 +414,82 @@ def test_run_that_dies_while_writing_leaves_the_former_result(
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     results.write(folder)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def beside(folder: Path) -> list[str]:
+    """What is left beside a folder of results."""
+    return [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (RuntimeError("NetCDF: HDF error"), "results.nc cannot be written .*HDF error"),
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_full_disk_leaves_nothing_half_written(
+    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    error: Exception, text: str, is_first: bool,
+) -> None:  # fmt: skip
+    folder = tmp_path / "out"
+    if not is_first:
+        results.write(folder)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(xr.Dataset, "to_netcdf", fail)
+        with pytest.raises(OSError, match=text) as caught:
+            results.write(folder)
+    assert caught.value.filename == str(folder)
+    assert beside(tmp_path) == []
+    assert folder.exists() is not is_first
+
+
+def test_two_runs_into_one_folder_disturb_each_other_nowhere(
+    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = results.write(tmp_path / "out")
+    (folder / "notes.txt").write_text("mine", encoding="utf-8")
+    moved, written = Path.replace, xr.Dataset.to_netcdf
+    others = ["while writing", "before the first move", "between the moves"]
+
+    def another() -> None:
+        if others:
+            others.pop(0)
+            results.write(folder)
+
+    def write(*arguments: Any, **options: Any) -> None:
+        another()
+        written(*arguments, **options)
+
+    def replace(path: Path, target: Path) -> Path:
+        if path == folder or target == folder:
+            another()
+        return moved(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(xr.Dataset, "to_netcdf", write)
+        patch.setattr(Path, "replace", replace)
+        patch.setattr(store, "PAUSE", 0.0)
+        results.write(folder)
+    assert others == []
+    xr.testing.assert_identical(Results.read(folder).dataset, results.dataset)
+    assert (folder / "notes.txt").read_text(encoding="utf-8") == "mine"
+    assert beside(tmp_path) == []
+
+
+def test_what_a_killed_run_left_goes_after_a_day(results: Results, tmp_path: Path) -> None:
+    killed, running = (tmp_path / f".out.new.{name}" for name in ("killed", "running"))
+    for path in (killed, running):
+        path.mkdir()
+        (path / "balance.csv").write_text("half", encoding="utf-8")
+    os.utime(killed, (0, 0))
+    results.write(tmp_path / "out")
+    assert beside(tmp_path) == [running.name]
 
 
 @pytest.mark.parametrize("moves_done", [1, 2])

@@ -37,7 +37,7 @@ def collect(solution: Solution, seconds: Mapping[str, float] | None = None) -> R
     Returns
     -------
     Results
-        Its Dataset has dims member, time, node, link, reservoir, demand, rule_row, goal, stage.
+        Its Dataset has dims member, time, node, link, reservoir, demand, rule, goal, stage.
 
     Raises
     ------

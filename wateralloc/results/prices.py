@@ -23,7 +23,7 @@ KEPT = 1e-6
 PRICED = 1e-9
 """A dual above this is a price."""
 
-_MR = ("member", "rule_row")
+_MR = ("member", "rule")
 RULES: dict[str, tuple[Any, type | str, str]] = {
     "required": (_MR, float, "what the rule asks, in rule_unit"),
     "achieved": (_MR, float, "what came of it, in rule_unit"),
@@ -38,14 +38,14 @@ RULES: dict[str, tuple[Any, type | str, str]] = {
     "shadow_price_stage": (
         _MR, np.int32, "number of that stage within the member, from 1; 0 where none is bound",
     ),
-    "rule": ("rule_row", object, "rule, with the item in brackets where it has several"),
-    "rule_clause": ("rule_row", object, "name of the rule in the case"),
-    "rule_kind": ("rule_row", object, "kind of the rule"),
-    "rule_unit": ("rule_row", object, "unit of required, achieved and slack"),
-    "rule_sense": ("rule_row", object, "achieved is >= or <= required"),
-    "rule_is_soft": ("rule_row", bool, "whether the rule may be broken"),
-    "rule_start": ("rule_row", "datetime64[ns]", "first day of the window"),
-    "rule_end": ("rule_row", "datetime64[ns]", "last day of the window"),
+    "rule": ("rule", object, "rule, with the item in brackets where it has several"),
+    "rule_clause": ("rule", object, "name of the rule in the case"),
+    "rule_kind": ("rule", object, "kind of the rule"),
+    "rule_unit": ("rule", object, "unit of required, achieved and slack"),
+    "rule_sense": ("rule", object, "achieved is >= or <= required"),
+    "rule_is_soft": ("rule", bool, "whether the rule may be broken"),
+    "rule_start": ("rule", "datetime64[ns]", "first day of the window"),
+    "rule_end": ("rule", "datetime64[ns]", "last day of the window"),
 }  # fmt: skip
 """Variables of the rules: dims, type and meaning."""
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import shutil
+import tempfile
 import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +27,10 @@ MADE = {DATASET, MANIFEST, *(f"{name}.csv" for name in TABLES)}
 """Files that a run makes."""
 DERIVED = {"energy.csv", "allocation.xlsx", "report.html"}
 """Files made from a result; they go when it is replaced.  Any other file in the folder stays."""
+MOVES, PAUSE = 40, 0.05
+"""How often, and after how many seconds, a move is tried that another run was in the way of."""
+STALE = 86_400.0
+"""Seconds after which what a killed run left beside a folder is removed."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class Results:
     Attributes
     ----------
     dataset : every quantity with its units; dims (member, time, node|link|reservoir|demand), and
-        (member, rule_row) for rules: a row for each window of each rule
+        (member, rule) for rules: a row for each window of each rule
     manifest : inputs, versions, options, optima, certificate, residuals and times
 
     Examples
@@ -51,7 +60,7 @@ class Results:
         """Write the results into a folder, in place of those that are there.
 
         Everything is written beside the folder first and then moved into place, so that a run that
-        dies leaves the former result whole.
+        dies leaves the former result whole.  Of two runs into one folder the last one stays.
 
         Returns
         -------
@@ -62,29 +71,29 @@ class Results:
         ------
         InputError
             The folder holds files but is not a result; nothing is touched.
+        OSError
+            It cannot be written, as on a full disk; the former result stays.
         """
         started = time.perf_counter()
         folder = Path(os.path.abspath(folder))  # noqa: PTH100 - a link to a folder stays a link
-        _recover(folder)
-        if (
-            folder.exists()
-            and not _is_result(folder)
-            and (not folder.is_dir() or any(folder.iterdir()))
-        ):
-            _refuse(folder, "is not empty and not a result; name a new folder or an empty one")
-        new = _beside(folder, "new")
-        _remove(new)
-        new.mkdir(parents=True)
-        for name, table in self.tables().items():
-            write_csv(new / f"{name}.csv", table)
-        self.dataset.to_netcdf(new / DATASET, engine="netcdf4", format="NETCDF4")
-        seconds = {**self.manifest.get("seconds", {}), "write": time.perf_counter() - started}
-        text = json.dumps({**self.manifest, "seconds": seconds}, indent=2, ensure_ascii=False)
-        (new / MANIFEST).write_text(text + "\n", encoding="utf-8")
-        if folder.exists():
-            folder.replace(_beside(folder, "former"))
-        new.replace(folder)
-        _recover(folder)
+        check_free(folder)
+        _sweep(folder)
+        new = _beside(folder, f"new.{uuid.uuid4().hex[:12]}")
+        try:
+            new.mkdir(parents=True)
+            for name, table in self.tables().items():
+                write_csv(new / f"{name}.csv", table)
+            write_netcdf(new / DATASET, self.dataset)
+            seconds = {**self.manifest.get("seconds", {}), "write": time.perf_counter() - started}
+            text = json.dumps({**self.manifest, "seconds": seconds}, indent=2, ensure_ascii=False)
+            (new / MANIFEST).write_text(text + "\n", encoding="utf-8")
+            _move_into_place(new, folder)
+        except BaseException as error:
+            _remove(new)
+            _recover(folder)
+            if isinstance(error, OSError):
+                raise OSError(error.errno, error.strerror, str(folder)) from error
+            raise
         return folder
 
     @classmethod
@@ -112,6 +121,31 @@ class Results:
         return cls(dataset, manifest)
 
 
+def check_free(folder: Path) -> None:
+    """Check that results may be written to a folder: it is not there, empty, or a result.
+
+    Raises
+    ------
+    InputError
+        It holds other files.
+    """
+    _recover(folder)
+    is_free = _is_result(folder) or (folder.is_dir() and not any(folder.iterdir()))
+    if folder.exists() and not is_free:
+        _refuse(folder, "is not empty and not a result; name a new folder or an empty one")
+
+
+def write_netcdf(path: Path, dataset: xr.Dataset) -> None:
+    """Write a dataset; whatever the library calls a failure is an OSError."""
+    try:
+        dataset.to_netcdf(path, engine="netcdf4", format="NETCDF4")
+    except (OSError, RuntimeError) as error:
+        # on a full disk the library says no more than "HDF error"
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        text = f"{path.name} cannot be written ({reason}); is the disk full?"
+        raise OSError(errno.EIO, text) from error
+
+
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table; numbers in full, so that nothing is lost, and an absent number empty.
 
@@ -129,6 +163,25 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
         writer.writerows(zip(*columns, strict=True))
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path to write to; the file is moved into place when it is whole.
+
+    Raises
+    ------
+    OSError
+        With the path that was asked.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
+            written = Path(folder) / f"written{path.suffix}"
+            yield written
+            written.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
 def _is_result(folder: Path) -> bool:
     return (folder / MANIFEST).is_file() and (folder / DATASET).is_file()
 
@@ -142,20 +195,55 @@ def _beside(folder: Path, what: str) -> Path:
     return folder.with_name(f".{folder.name}.{what}")
 
 
+def _move_into_place(new: Path, folder: Path) -> None:
+    """Move a folder to where another one may stand; user's files in that are kept."""
+    for attempt in range(1, MOVES + 1):
+        try:
+            if folder.exists():
+                folder.replace(_beside(folder, "former"))
+            new.replace(folder)
+            break
+        except OSError:  # another run moves its own result there
+            if attempt == MOVES:
+                raise
+            time.sleep(PAUSE)
+            _recover(folder)
+    _recover(folder)
+
+
 def _recover(folder: Path) -> None:
-    """Finish a replacement, or take it back when the run died before the new one was in place."""
+    """Finish a replacement, or take it back when the run died before the new one was in place.
+
+    Another run may do the same at the same time.
+    """
     former = _beside(folder, "former")
     if not former.exists():
         return
     if not folder.exists():
-        former.replace(folder)
+        try:
+            former.replace(folder)
+        except OSError:
+            if not folder.exists():
+                raise
         return
-    for path in former.iterdir():
-        if path.name not in MADE | DERIVED and not (folder / path.name).exists():
-            path.replace(folder / path.name)
-    _remove(former)
+    with suppress(FileNotFoundError):
+        for path in list(former.iterdir()):
+            if path.name not in MADE | DERIVED and not (folder / path.name).exists():
+                path.replace(folder / path.name)
+        _remove(former)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what runs that were killed left beside a folder; not what one writes now."""
+    if not folder.parent.is_dir():
+        return
+    for path in folder.parent.iterdir():
+        with suppress(FileNotFoundError):
+            is_left = path.name.startswith(_beside(folder, "new").name)
+            if is_left and time.time() - path.stat().st_mtime > STALE:
+                _remove(path)
 
 
 def _remove(path: Path) -> None:
     if path.exists():
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)

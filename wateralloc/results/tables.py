@@ -102,7 +102,7 @@ def rules(dataset: xr.Dataset) -> pd.DataFrame:
     requirement, or one unit less of a cap, worsens the first objective that the rule binds, in the
     unit of that objective (``shadow_price_stage`` in ``results.nc`` says which).
     """
-    n_members, n_rows = dataset.sizes["member"], dataset.sizes["rule_row"]
+    n_members, n_rows = dataset.sizes["member"], dataset.sizes["rule"]
 
     def over_members(name: str) -> np.ndarray:
         return np.tile(dataset[name].values, n_members)

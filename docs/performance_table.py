@@ -1,0 +1,125 @@
+"""Write the tables of the page on performance from what the benchmarks measured.
+
+Run by ``docs/conf.py`` at every build; ``python docs/performance_table.py`` writes them alone.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+MEASURED = HERE.parent / "benchmarks" / "results" / "stack.json"
+WAYS = {
+    "stacked": "stacked (this project)",
+    "by_hand": "arrays by hand, without Pyomo",
+    "plain_pyomo": "plain Pyomo model, Pyomo's own HiGHS interface",
+}
+
+
+def write(folder: Path) -> None:
+    """Write ``performance.md`` into a folder, which is made when it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "performance.md").write_text(page(), encoding="utf-8")
+
+
+def page() -> str:
+    """Tables of all sizes, and where and when they were measured."""
+    if not MEASURED.is_file():
+        return "*Nothing is measured yet: run `make bench`.*\n"
+    found = json.loads(MEASURED.read_text(encoding="utf-8"))
+    machine = found["machine"]
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    text = (
+        f"Measured on {_date(found)}, size `{found['size']}`: {machine['cpu']}, "
+        f"{machine['cores']} cores, {machine['memory_gib']:.0f} GiB, {machine['system']}, "
+        f"Python {machine['python']}; {packages}.\n"
+    )
+    for size in found["sizes"]:
+        text += _size(size)
+    rows = [
+        (t["name"], t["at"], f"{t['ratio']:.3g}", f"{t['at_most']:.3g}", _yes(t["passed"]))
+        for t in found["targets"]
+    ]
+    head = ("what", "at", "ratio of medians", "at most", "met")
+    return text + "\n### Targets\n\n" + _grid(head, rows)
+
+
+def _size(size: dict[str, Any]) -> str:
+    rows = size["n_rows"]["stacked"]
+    text = (
+        f"\n### {size['n_nodes']} nodes × {size['n_periods']} periods\n\n{rows:,} rows, "
+        f"{size['n_columns']['stacked']:,} columns, {size['n_nonzeros']['stacked']:,} nonzeros; "
+        f"same optimum everywhere: {_yes(size['optimum']['agree'])}; stacked program the same as "
+        f"that by hand, entry by entry: {_yes(size['same_matrix']['agree'])}.\n\n"
+    )
+    memory = size["memory"]
+    lines = [
+        (name, *_spread(size["build_and_hand_over_s"][way]), _mib(memory[way]))
+        for way, name in WAYS.items()
+    ]
+    lines += [
+        ("HiGHS's own run", *_spread(size["highs_run_s"]["scale_strategy_4"]), ""),
+        (
+            "HiGHS's own run, its default scaling",
+            *_spread(size["highs_run_s"]["scale_strategy_default"]),
+            "",
+        ),
+        ("stacked and run, whole", *_spread(size["whole_s"]), _mib(memory["stacked_and_run"])),
+    ]
+    head = ("build and hand over, or run", "median s", "min–max s", "runs", "peak above start MiB")
+    text += _grid(head, lines)
+    ratio = size["ratios"]
+    names = {
+        "stacked_to_plain_pyomo": "stacked ÷ plain Pyomo",
+        "stacked_to_by_hand": "stacked ÷ by hand",
+        "whole_to_highs_run": "whole ÷ HiGHS's own run",
+        "default_scaling_to_strategy_4": "default scaling ÷ strategy 4",
+    }
+    pairs = [
+        (name, f"{ratio[key]['of_medians']:.3g}", *_spread(ratio[key]["run_by_run"])[1:])
+        for key, name in names.items()
+    ]
+    return text + "\n" + _grid(("ratio", "of medians", "run by run, min–max", "runs"), pairs)
+
+
+def _date(found: dict[str, Any]) -> str:
+    """Day of the measurement: as the file says, else that of its last commit, else of the file."""
+    if "date" in found:
+        return str(found["date"])[:10]
+    asked = ["git", "log", "-1", "--format=%cs", "--", str(MEASURED)]
+    try:
+        done = subprocess.run(asked, cwd=HERE, capture_output=True, text=True, check=False)
+        is_changed = subprocess.run(
+            ["git", "diff", "--quiet", "HEAD", "--", str(MEASURED)], cwd=HERE, check=False
+        ).returncode
+        if done.stdout.strip() and not is_changed:
+            return done.stdout.strip()
+    except OSError:
+        pass  # without git, the file itself
+    return datetime.fromtimestamp(MEASURED.stat().st_mtime).date().isoformat()
+
+
+def _spread(figures: dict[str, Any]) -> tuple[str, str, str]:
+    low, high = (f"{figures[key]:.3g}" for key in ("min", "max"))
+    return f"{figures['median']:.3g}", f"{low}–{high}", str(figures["runs"])
+
+
+def _mib(memory: dict[str, float]) -> str:
+    return f"{memory['above_start_mib']:.0f}"
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "**no**"
+
+
+def _grid(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    side = ["---", *["---:"] * (len(head) - 1)]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in (head, side, *rows))
+
+
+if __name__ == "__main__":
+    write(HERE / "_generated")

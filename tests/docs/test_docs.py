@@ -1,0 +1,141 @@
+"""The manual and the README: examples read and run, nothing named that is not, nothing left out."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+from typer.testing import CliRunner
+
+from wateralloc import catalogue, read_case
+from wateralloc.case import CaseKeys, DemandKeys, TimelineKeys
+from wateralloc.cli import app
+from wateralloc.errors import CODES
+from wateralloc.hydrology import Hydrology
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+OWN = ["README.md", *(f"docs/{path.name}" for path in sorted(DOCS.glob("*.md")))]
+BASE = "schema: 1\nextends: pilot_sharing.yaml\n"
+"""What a part of a case is laid over."""
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def case_blocks() -> Iterator[tuple[str, str]]:
+    for page in OWN:
+        for block in blocks(page, "yaml"):
+            yield page, block if block.startswith("schema:") else BASE + block
+
+
+def commands(page: str) -> list[str]:
+    """Commands of the console blocks of a page; what they print is left out."""
+    found = []
+    for block in blocks(page, "console"):
+        whole = block.replace("\\\n", " ")
+        found += [line[2:] for line in whole.splitlines() if line.startswith("$ ")]
+    return found
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    for part in ("basins", "cases"):
+        shutil.copytree(ROOT / part, folder / part)
+    (rule,) = blocks("docs/case_file.md", "python")
+    (folder / "cases" / "my_rule.py").write_text(rule, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(("page", "text"), list(case_blocks()))
+def test_example_case_reads_without_faults(page: str, text: str, study: Path) -> None:
+    path = study / "cases" / "example.yaml"
+    path.write_text(text, encoding="utf-8")
+    read_case(path)
+
+
+def test_example_rules_build(study: Path) -> None:
+    from wateralloc.period import build_period
+
+    (text,) = [block for _, block in case_blocks() if "rule: python" in block]
+    path = study / "cases" / "example.yaml"
+    path.write_text(text, encoding="utf-8")
+    period = build_period(read_case(path))
+    assert period.model.component("keep_a_third") is not None
+    assert {"delta_industry_cap", "yearly_volume"} <= {row.label for row in period.rule_rows}
+
+
+def test_every_key_of_a_case_has_an_example() -> None:
+    used: set[str] = set()
+
+    def gather(value: Any) -> None:
+        if isinstance(value, dict):
+            used.update(map(str, value))
+        for below in value.values() if isinstance(value, dict) else value:
+            if isinstance(below, dict | list):
+                gather(below)
+
+    for _, block in case_blocks():
+        gather(YAML(typ="safe", pure=True).load(block))
+    kinds = [*catalogue.find("rules").values(), *catalogue.find("goals").values()]
+    for model in (CaseKeys, TimelineKeys, DemandKeys, Hydrology, *kinds):
+        keys = {field.alias or name for name, field in model.model_fields.items()}
+        assert keys <= used, f"docs/case_file.md shows no {sorted(keys - used)} of {model.__name__}"
+    assert set(catalogue.find("goals")) <= used
+
+
+@pytest.mark.parametrize("page", [page for page in OWN if commands(page)])
+def test_commands_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in commands(page):
+        program, *words = shlex.split(command)
+        if program == "cd":
+            monkeypatch.chdir(Path.cwd() / words[0])
+            continue
+        assert Path(program).name == "wateralloc", command
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 0, f"{command}\n{done.output}"
+    if page == "docs/getting_started.md":
+        _compare_with_page_on_results(tmp_path / "my_study" / "results" / "drier_fields")
+
+
+def _compare_with_page_on_results(folder: Path) -> None:
+    """Every file, column, metric and key of the manifest is on the page, under its own file."""
+    text = (DOCS / "outputs.md").read_text(encoding="utf-8")
+    parts = re.split(r"^## ", text, flags=re.MULTILINE)
+    sections = {part.split("\n", 1)[0]: part for part in parts}
+    for path in sorted(folder.iterdir()):
+        section = sections[path.name]
+        words: set[str] = set()
+        if path.suffix == ".csv":
+            table = pd.read_csv(path)
+            words = set(table.columns)
+            if path.name == "metrics.csv":
+                words |= set(table["metric"]) | set(table["scope"])
+        elif path.suffix == ".json":
+            words = set(json.loads(path.read_text(encoding="utf-8")))
+        missing = {word for word in words if f"`{word}`" not in section}
+        assert not missing, f"docs/outputs.md, {path.name}: {sorted(missing)}"
+
+
+@pytest.mark.parametrize("page", OWN)
+def test_what_a_page_names_exists(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert set(re.findall(r"\bE\d{3}\b", text)) <= set(CODES)
+    made = re.findall(r"^\s*(?:\.PHONY: )?([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    assert set(re.findall(r"(?:^ *|`)make ([a-z][\w-]*)", text, re.M)) <= set(made)
+    for target in re.findall(r"\]\(([^)#:]+?)(?:#[\w-]+)?\)", text):
+        path = (ROOT / page).parent / target
+        is_made = target.startswith(("reference/", "_generated/"))
+        assert is_made or path.exists(), f"{page} points to {target}"

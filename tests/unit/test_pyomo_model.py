@@ -1,0 +1,168 @@
+"""The full-horizon Pyomo model: names, limits, lags, windows and goals, read by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyomo.environ as pyo
+import pytest
+
+from tests.basins import month_starts
+from tests.everything import everything
+from tests.properties import written
+from tests.properties.written import both_programs
+from tests.small import inflow, make_case
+from wateralloc import to_pyomo
+from wateralloc.case import Case
+
+M = "2001-01"
+
+
+def canal(folder: Path, **more: Any) -> Case:
+    """A river with a lag of a day above a farm and the sea; three days."""
+    basin: dict[str, Any] = {
+        "periods": 3,
+        "goals": [{"meet": {}}, {"maximise": "outflow"}],
+        "nodes": [
+            {"name": "head", "kind": "inflow"},
+            {"name": "field", "kind": "junction"},
+            {"name": "sea", "kind": "sink"},
+        ],
+        "links": [
+            {"name": "upper", "from": "head", "to": "field", "kind": "reach", "lag_periods": 1,
+             "initial_hm3_day": 4, "loss_fraction": 0.5, "capacity_hm3_day": 30,
+             "minimum_hm3_day": 1},
+            {"name": "lower", "from": "field", "to": "sea", "kind": "reach"},
+        ],
+        "demands": [{"name": "rice", "node": "field", "sector": "x", "demand_hm3_day": 6}],
+        "series": inflow(head=[10, 20, 30]),
+    }  # fmt: skip
+    return make_case(folder, **(basin | more))
+
+
+def text(expression: Any) -> str:
+    return str(expression).replace(f",{M}", "")
+
+
+def test_rows_read_like_the_balance(tmp_path: Path) -> None:
+    m = to_pyomo(canal(tmp_path))
+    assert list(m.member) == [M]
+    assert list(m.period) == [0, 1, 2]
+    assert text(m.balance["head", M, 1].expr) == "- flow[upper,1]  ==  -20.0"
+    # what set out a day ago arrives, less half; on the first day that is 2 of the 4 before it
+    assert text(m.balance["field", M, 0].expr) == "- withdrawal[rice,0] - flow[lower,0]  ==  -2.0"
+    assert text(m.balance["field", M, 2].expr) == (
+        "0.5*flow[upper,1] - withdrawal[rice,2] - flow[lower,2]  ==  0.0"
+    )
+    assert len(m.balance) == 9
+    assert not m.component_map(pyo.Var).keys() & {"arriving", "storage_start"}
+
+
+def test_variables_keep_their_limits(tmp_path: Path) -> None:
+    m = to_pyomo(canal(tmp_path))
+    assert m.flow["upper", M, 2].bounds == (1, 30)
+    assert m.flow["lower", M, 0].bounds == (0, None)
+    assert m.withdrawal["rice", M, 0].bounds == (0, 6)
+
+
+def test_goals_are_objectives_and_the_first_is_active(tmp_path: Path) -> None:
+    m = to_pyomo(canal(tmp_path))
+    assert m.goal_1.active
+    assert not m.goal_2.active
+    assert (m.goal_1.sense, m.goal_2.sense) == (pyo.minimize, pyo.maximize)
+    for variable in m.component_data_objects(pyo.Var):
+        variable.set_value(1.0)
+    assert pyo.value(m.goal_1) == pytest.approx(3 * (6 - 1))
+    assert pyo.value(m.goal_2) == pytest.approx(3)
+
+
+def test_lag_reaches_over_the_whole_horizon(tmp_path: Path) -> None:
+    links = [
+        {"name": "upper", "from": "head", "to": "field", "kind": "reach", "lag_periods": 5,
+         "initial_hm3_day": 4},
+        {"name": "lower", "from": "field", "to": "sea", "kind": "reach"},
+    ]  # fmt: skip
+    m = to_pyomo(canal(tmp_path, links=links))
+    for t in range(3):
+        assert text(m.balance["field", M, t].expr).endswith("==  -4.0")
+
+
+def test_row_of_a_window_stands_at_its_first_period(tmp_path: Path) -> None:
+    rules = [
+        {"rule": "quota", "name": "cap", "volume_hm3": 7, "window": "horizon"},
+        {"rule": "quota", "name": "daily", "share_of_demand": 0.5, "window": "period"},
+        {"rule": "minimum_delivery", "name": "sea", "at": "field",
+         "flow_m3s": {"from": "01-02", "to": "01-03", "value": 10}, "soft": {"goal": 3}},
+    ]  # fmt: skip
+    m = to_pyomo(canal(tmp_path, rules=rules))
+    (key,) = m.rule_cap
+    assert key == ("", M, 0)
+    assert text(m.rule_cap[key].expr) == (
+        "withdrawal[rice,0] + withdrawal[rice,1] + withdrawal[rice,2]  <=  7.0"
+    )
+    assert [key[-1] for key in m.rule_daily] == [0, 1, 2]
+    assert [m.rule_daily[key].upper for key in m.rule_daily] == [3.0, 3.0, 3.0]
+    assert [key[-1] for key in m.rule_sea] == [1, 2]
+    assert text(m.rule_sea["", M, 1].expr) == ("0.864  <=  flow[lower,1] + shortfall[sea,sea,1]")
+    assert str(m.goal_3.expr).count("shortfall") == 3
+
+
+def test_shared_variable_is_one_for_its_window(tmp_path: Path) -> None:
+    goals = [{"share": {"among": "demand", "window": "horizon"}}]
+    m = to_pyomo(canal(tmp_path, goals=goals))
+    assert list(m.goal_share_1_level) == [(M, 0)]
+    assert list(m.goal_share_1_satisfaction) == [("rice", M, 0)]
+    (row,) = m.goal_share_1_shared.values()
+    assert text(row.body).count("withdrawal") == 3
+    assert "18.0*goal_share_1_satisfaction[rice,0]" in text(row.body)
+    assert m.goal_share_1_level[M, 0].bounds == (0, 1)
+    # the first round: the volume asked times the level
+    m.goal_share_1_level[M, 0].set_value(0.5)
+    assert pyo.value(m.goal_1) == 9
+
+
+def test_members_have_their_own_numbers(tmp_path: Path) -> None:
+    dates = month_starts("2001-01", 14)
+    case = canal(
+        tmp_path,
+        periods=2,
+        more={
+            "timeline": {"start": "2001-01-01", "periods": 2, "step": "month"},
+            "hydrology": {"record": "historic", "members": "all"},
+        },
+        series={"inflow_hm3_day": {"date": dates, "head": [float(i) for i in range(14)]}},
+    )
+    m = to_pyomo(case)
+    assert list(m.member) == ["2001-01", "2002-01"]
+    assert m.balance["head", "2001-01", 1].upper == pytest.approx(-28)
+    assert m.balance["head", "2002-01", 1].upper == pytest.approx(-13 * 28)
+    assert len(m.withdrawal) == 4
+    # the goal adds up over members
+    assert str(m.goal_1.expr).count("withdrawal") == 4
+
+
+def test_data_that_are_not_finite_are_no_limit(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "import numpy as np\nimport pyomo.environ as pyo\n\n\n"
+        "def own(m, case):\n"
+        "    most = np.array([[5.0, np.inf, 2.0]])\n"
+        "    m.most = pyo.Param(initialize=most, mutable=True, within=pyo.Any)\n"
+        "    m.spare = pyo.Var(bounds=(0, m.most))\n"
+        "    m.use = pyo.Constraint(expr=m.flow['upper'] + m.spare <= m.most + 3)\n",
+        encoding="utf-8",
+    )
+    rule = {"rule": "python", "name": "own", "file": "own.py", "function": "own"}
+    case = canal(tmp_path, rules=[rule])
+    m = to_pyomo(case)
+    assert [m.spare[M, t].ub for t in range(3)] == [5, None, 2]
+    assert {key[-1]: row.ub for key, row in m.use.items()} == {0: 8, 2: 5}
+    assert written.differences(*both_programs(case)) == []
+
+
+def test_everything_is_the_stacked_program(tmp_path: Path) -> None:
+    """Every part, rule and goal: row by row the program that is solved."""
+    stacked, full = both_programs(everything(tmp_path))
+    assert written.differences(stacked, full) == []
+    assert len(full.rows) > 60
+    assert len(full.costs) == 7
