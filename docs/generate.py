@@ -75,7 +75,7 @@ api
 
 def declared_tables() -> list[Table]:
     """Return every table of a basin: those of the basin itself, then those of the parts."""
-    own = [thing for thing in vars(basin).values() if isinstance(thing, Table)]
+    own = [basin.NODES, basin.CURVES, basin.PATTERNS]
     return own + [table for part in catalogue.find("parts").values() for table in part.tables]
 
 

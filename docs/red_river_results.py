@@ -462,7 +462,7 @@ def _cost(found: dict[str, xr.Dataset]) -> str:
         f"It costs {totals.sum().mean():.1f} hm³ of deficit in the mean year, "
         f"{' and '.join(f'{totals[y].sum():.0f} in {_year(y)}' for y in DRY_YEARS)}; "
         f"{100 * in_north.mean() / totals.sum().mean():.0f} % of it falls on "
-        " the Northern Midlands and Mountains in the mean "
+        "the Northern Midlands and Mountains in the mean "
         f"({', '.join(f'{100 * share[y]:.0f} % in {_year(y)}' for y in DRY_YEARS)}). "
         f"{_above(pilot, without)}\n\n"
     )

@@ -703,7 +703,7 @@ def _print_frame(
             stub_widths[stub_widths.index(max(stub_widths))] -= 1
     room = console.width - _total(stub_widths)
     for count, block in enumerate(_blocks(widths, room)):
-        grid = _grid(title if count == 0 else "")
+        grid = _grid()
         for head, width in zip(stub_heads, stub_widths, strict=True):
             grid.add_column(head, width=width, overflow="fold")
         for k in block:
@@ -713,6 +713,8 @@ def _print_frame(
         for row, stub in enumerate(stubs):
             grid.add_row(*stub, *(columns[k][row] for k in block))
         console.print()
+        if count == 0:  # not as the grid's own title, which breaks at its width
+            console.print(title, style="bold")
         console.print(grid)
 
 

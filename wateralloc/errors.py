@@ -186,6 +186,11 @@ def suggest(word: str, choices: Iterable[str]) -> str:
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
+def or_do(hint: str, todo: str) -> str:
+    """A hint from :func:`suggest`; without one, what to do in its place."""
+    return hint or f"; {todo}"
+
+
 def listed(words: Iterable[object], most: int = 12) -> str:
     """Join words for a message, shortened when there are many."""
     texts = [str(word) for word in words]

@@ -12,14 +12,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import xarray as xr
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from wateralloc import catalogue, read_case
-from wateralloc.case import CaseKeys, DemandKeys, TimelineKeys
+from wateralloc.case import case_schema
 from wateralloc.cli import app
 from wateralloc.errors import CODES
-from wateralloc.hydrology import Hydrology
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -88,10 +88,10 @@ def test_every_key_of_a_case_has_an_example() -> None:
 
     for _, block in case_blocks():
         gather(YAML(typ="safe", pure=True).load(block))
-    kinds = [*catalogue.find("rules").values(), *catalogue.find("goals").values()]
-    for model in (CaseKeys, TimelineKeys, DemandKeys, Hydrology, *kinds):
-        keys = {field.alias or name for name, field in model.model_fields.items()}
-        assert keys <= used, f"docs/case_file.md shows no {sorted(keys - used)} of {model.__name__}"
+    schema = case_schema()
+    for name, part in {"Case": schema, **schema["$defs"]}.items():
+        missing = set(part.get("properties", ())) - used
+        assert not missing, f"docs/case_file.md shows no {sorted(missing)} of {name}"
     assert set(catalogue.find("goals")) <= used
 
 
@@ -123,6 +123,10 @@ def _compare_with_page_on_results(folder: Path) -> None:
             words = set(table.columns)
             if path.name == "metrics.csv":
                 words |= set(table["metric"]) | set(table["scope"])
+        elif path.suffix == ".nc":
+            with xr.open_dataset(path) as dataset:
+                words = {str(dim) for dim in dataset.dims if dim not in ("bnds", "word")}
+            words = {dim for dim in words if "_with_" not in dim}
         elif path.suffix == ".json":
             words = set(json.loads(path.read_text(encoding="utf-8")))
         missing = {word for word in words if f"`{word}`" not in section}

@@ -6,6 +6,10 @@ certificate that can fail; staging that loses nothing; leximin by its definition
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import tempfile
 from copy import deepcopy
 from dataclasses import replace
@@ -17,6 +21,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import wateralloc
+from tests.everything import everything
 from tests.properties import written
 from tests.properties.basins import (
     MEET,
@@ -26,7 +32,7 @@ from tests.properties.basins import (
     share_goals,
 )
 from wateralloc.case import Case
-from wateralloc.foresight.perfect import MemberStage, Solution, solve_perfect
+from wateralloc.foresight.perfect import Solution, solve_perfect
 from wateralloc.goals.share import Share
 from wateralloc.horizon import Horizon, MemberProgram
 from wateralloc.period import build_period
@@ -39,18 +45,6 @@ SAME = 1e-6
 def case_of(drawn: dict[str, Any], goals: list[Any]) -> Case:
     with tempfile.TemporaryDirectory() as folder:
         return read(folder, drawn, goals)
-
-
-def stage_all(case: Case, member: int = 0) -> MemberStage:
-    """Optimise every goal of a case for one member; its stages stay open for more."""
-    period = build_period(case)
-    horizon = Horizon(period.model, case.n_members, case.n_periods)
-    stages = Stages(horizon.stack().member(member))
-    stage = MemberStage(period, horizon, {}, member, stages)
-    for number, goal in period.goals:
-        stage.goal = number
-        goal.optimise(period.model, case, number, stage)
-    return stage
 
 
 # --- one formulation ----------------------------------------------------------------------------
@@ -420,3 +414,35 @@ def test_leximin_by_its_definition(
 
 
 # --- the same numbers ---------------------------------------------------------------------------
+
+RUN = "import sys, wateralloc; wateralloc.run(sys.argv[1]).write(sys.argv[2])"
+TIMES = ("seconds", "seconds_by_stage")
+
+
+def test_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
+    """In this process and in another, where names hash to other numbers."""
+    everything(tmp_path)
+    case = tmp_path / "case.yaml"
+    folders = [wateralloc.run(case).write(tmp_path / name) for name in ("first", "second")]
+    other = tmp_path / "other"
+    subprocess.run(
+        [sys.executable, "-c", RUN, str(case), str(other)],
+        env=os.environ | {"PYTHONHASHSEED": "4711"},
+        check=True,
+        capture_output=True,
+    )
+    first, *others = [files_of(folder) for folder in (*folders, other)]
+    assert {"results.nc", "allocation.csv", "balance.csv", "manifest.json"} <= set(first)
+    for of_other in others:
+        assert set(of_other) == set(first)
+        for name, content in first.items():
+            assert of_other[name] == content, name
+
+
+def files_of(folder: Path) -> dict[str, Any]:
+    """Bytes of every file; of the manifest all but the times."""
+    found: dict[str, Any] = {path.name: path.read_bytes() for path in folder.iterdir()}
+    manifest = json.loads(found["manifest.json"])
+    assert set(manifest) > set(TIMES)
+    found["manifest.json"] = {k: v for k, v in manifest.items() if k not in TIMES}
+    return found

@@ -497,7 +497,8 @@ def test_new_study_runs(
 ) -> None:
     shutil.copy(study / "cases" / "small.yaml", study / "cases" / f"{cli.START}.yaml")
     (study / "basins" / "tiny" / "__pycache__").mkdir()
-    monkeypatch.setattr(cases, "bundled_folder", lambda: study)
+    for module in (cases, cases.find):
+        monkeypatch.setattr(module, "bundled_folder", lambda: study)
     (study / "mine").mkdir()  # an empty folder will do
     text = succeed(command("new", "mine"))
     assert "mine: basin tiny; cases pilot_sharing, small" in text
@@ -512,7 +513,8 @@ def test_new_study_runs(
 def test_new_is_whole_or_not_at_all(
     study: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cases, "bundled_folder", lambda: study)
+    for module in (cases, cases.find):
+        monkeypatch.setattr(module, "bundled_folder", lambda: study)
 
     def fail(*_: Any, **__: Any) -> None:
         raise shutil.Error([("a", "b", "[Errno 28] No space left on device: 'a' -> 'b'")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -447,6 +448,29 @@ def test_full_disk_leaves_nothing_half_written(
     assert caught.value.filename == str(folder)
     assert beside(tmp_path) == []
     assert folder.exists() is not is_first
+
+
+def test_ctrl_c_in_the_netcdf_library_waits_until_it_is_done(
+    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the midst of it the library kept its lock, and the run hung for ever when it closed."""
+    folder = results.write(tmp_path / "out")
+    written = xr.Dataset.to_netcdf
+    done = []
+
+    def write(*arguments: Any, **options: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        written(*arguments, **options)
+        done.append(True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(xr.Dataset, "to_netcdf", write)
+        with pytest.raises(KeyboardInterrupt):
+            results.write(folder)
+    assert done == [True]
+    assert beside(tmp_path) == []
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    xr.testing.assert_identical(Results.read(folder).dataset, results.dataset)
 
 
 def test_two_runs_into_one_folder_disturb_each_other_nowhere(

@@ -236,6 +236,32 @@ def test_cold_start_that_fails_is_followed_by_one_without_presolve(
     assert found.x == pytest.approx([2, 0])
 
 
+def coarse(by: float) -> Any:
+    """Move along the objective x + 2 y: y is below its limit 0, by less than a certificate sees."""
+
+    def spoil(status: Any, x: np.ndarray, y: np.ndarray, iterations: int) -> Any:
+        return status, x + by * np.array([2.0, -1.0]), y, iterations
+
+    return spoil
+
+
+def test_coarse_optimum_is_made_finer_by_another_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = Starts(monkeypatch, cold=coarse(2e-8))
+    found = Stages(two_sources()).optimise("cost", X + 2 * Y)
+    assert starts.made == ["cold", "cold, unpresolved"]
+    assert found.certificate.primal <= 1e-12
+    assert found.cold_again
+
+
+def test_finest_optimum_is_kept_where_all_are_coarse(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = {"warm": 3e-8, "cold": 2e-8, "cold, unpresolved": 6e-8}
+    starts = Starts(monkeypatch, **{start: coarse(by) for start, by in sizes.items()})
+    stages = Stages(two_sources())
+    assert stages.optimise("cost", X + 2 * Y).certificate.primal == pytest.approx(2e-8)
+    assert stages.optimise("cost", X + 2 * Y).certificate.primal == pytest.approx(2e-8)
+    assert starts.made == ["cold", "cold, unpresolved", "warm", "cold", "cold, unpresolved"]
+
+
 def test_optimum_that_no_start_can_certify_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     Starts(monkeypatch, **dict.fromkeys(solve.ATTEMPTS, wrong_y))
     stages = Stages(two_sources(), "dry: ")

@@ -7,13 +7,16 @@ import errno
 import json
 import os
 import shutil
+import signal
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pandas as pd
@@ -115,7 +118,8 @@ class Results:
             )
         try:
             manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            dataset = xr.load_dataset(folder / DATASET, engine="netcdf4")
+            with _interrupt_waits():
+                dataset = xr.load_dataset(folder / DATASET, engine="netcdf4")
         except (OSError, ValueError) as error:
             _refuse(folder, f"cannot be read ({error}); run the case again", "E108")
         return cls(dataset, manifest)
@@ -138,12 +142,33 @@ def check_free(folder: Path) -> None:
 def write_netcdf(path: Path, dataset: xr.Dataset) -> None:
     """Write a dataset; whatever the library calls a failure is an OSError."""
     try:
-        dataset.to_netcdf(path, engine="netcdf4", format="NETCDF4")
+        with _interrupt_waits():
+            dataset.to_netcdf(path, engine="netcdf4", format="NETCDF4")
     except (OSError, RuntimeError) as error:
         # on a full disk the library says no more than "HDF error"
         reason = error.strerror if isinstance(error, OSError) else str(error)
         text = f"{path.name} cannot be written ({reason}); is the disk full?"
         raise OSError(errno.EIO, text) from error
+
+
+@contextmanager
+def _interrupt_waits() -> Iterator[None]:
+    """Let Ctrl-C wait until the block is done.
+
+    In the midst of it the NetCDF library would keep a lock, for which its own end waits for ever.
+    """
+    former = signal.getsignal(signal.SIGINT)
+    if not callable(former) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda *arguments: came.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
+        if came:
+            former(*came[0])
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

@@ -1,0 +1,242 @@
+"""What a basin holds: its own tables, curves, series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from wateralloc.errors import Position, shown
+from wateralloc.tables import Column, Table
+from wateralloc.timeline import Pattern, Timeline
+
+NODES = Table(
+    "nodes",
+    "Places of the basin, joined by links; each keeps a water balance.",
+    (
+        Column("name", "name of the node", "name", required=True),
+        Column(
+            "kind",
+            "what it is",
+            "text",
+            required=True,
+            choices=("inflow", "junction", "reservoir", "aquifer", "control", "sink"),
+        ),
+        Column("region", "region it lies in", "name", refers_to="regions"),
+        Column("province", "province it lies in", "name", refers_to="provinces"),
+        Column("sub_basin", "river it belongs to; hydrology may be scaled by it", "name"),
+        Column("lon", "longitude, degrees east", low=-180, high=180),
+        Column("lat", "latitude, degrees north", low=-90, high=90),
+        Column(
+            "inflow",
+            "local natural inflow, below that of the nodes upstream",
+            dimension="flow",
+            low=0,
+            varies="hydrology",
+        ),
+        Column("name_vi", "Vietnamese name", "text"),
+        Column("name_en", "English name", "text"),
+    ),
+    required=True,
+)
+
+CURVES = Table(
+    "curves",
+    "Level and area of reservoirs by storage, one point a row, straight lines between.",
+    (
+        Column("curve", "name of the curve", "name", required=True),
+        Column("x", "storage", required=True, low=0),
+        Column("y", "level, or area", required=True),
+        Column("x_unit", "unit of x: a volume", "text", required=True),
+        Column("y_unit", "unit of y: a length for a level, or an area", "text", required=True),
+    ),
+    key="",
+)
+
+PATTERNS = Table(
+    "patterns",
+    "Values by date of the year; each holds from its start until the next, around the year.",
+    (
+        Column("pattern", "name of the pattern", "name", required=True),
+        Column("start", "first day it holds, MM-DD", "text", required=True),
+        Column("value", "value from that day on", required=True),
+        Column("unit", "unit of the value; 1 where it has none", "text", required=True),
+    ),
+    key="",
+)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Level and area of a reservoir by storage: straight lines between points.
+
+    Attributes
+    ----------
+    points : ``level`` [m] or ``area`` [km2] -> storage [hm3] (point), value (point)
+    """
+
+    name: str
+    points: dict[str, tuple[np.ndarray, np.ndarray]]
+
+    def has(self, quantity: str) -> bool:
+        """Tell whether there are points of ``level`` or ``area``."""
+        return quantity in self.points
+
+    def range(self, quantity: str) -> tuple[float, float]:
+        """Least and largest storage [hm3] for which ``level`` or ``area`` is known."""
+        storage = self.points[quantity][0]
+        return float(storage[0]), float(storage[-1])
+
+    def level(self, storage: Any) -> Any:
+        """Level [m] at a storage [hm3].
+
+        Raises
+        ------
+        ValueError
+            The storage is outside the curve, here and in the other methods.
+        """
+        return self._interpolate(storage, *self.points["level"], "storage", "hm3")
+
+    def area(self, storage: Any) -> Any:
+        """Area [km2] at a storage [hm3]."""
+        return self._interpolate(storage, *self.points["area"], "storage", "hm3")
+
+    def storage(self, level: Any) -> Any:
+        """Storage [hm3] at a level [m]."""
+        storages, levels = self.points["level"]
+        return self._interpolate(level, levels, storages, "level", "m")
+
+    def _interpolate(self, at: Any, x: np.ndarray, y: np.ndarray, quantity: str, unit: str) -> Any:
+        at = np.asarray(at, float)
+        slack = 1e-6 * (x[-1] - x[0])  # a solver's tolerance
+        odd = ~((at >= x[0] - slack) & (at <= x[-1] + slack))
+        if odd.any():
+            raise ValueError(
+                f"{quantity} {at[odd][0]:g} {unit} is outside curve '{self.name}' "
+                f"({x[0]:g} to {x[-1]:g} {unit})"
+            )
+        return np.interp(at, x, y)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values of one quantity by date and name.
+
+    Attributes
+    ----------
+    quantity : name of the varying column it gives
+    unit : canonical unit
+    timeline : its dates
+    values : DataFrame (time, name) in the canonical unit
+    path : file it was read from
+    """
+
+    quantity: str
+    unit: str
+    timeline: Timeline
+    values: pd.DataFrame = field(repr=False)
+    path: Path
+
+
+@dataclass(frozen=True)
+class SeriesColumn:
+    """One name of a series."""
+
+    series: Series
+    name: str
+
+    @property
+    def values(self) -> np.ndarray:
+        """Values (time) in the canonical unit."""
+        return self.series.values[self.name].to_numpy()
+
+
+@dataclass(frozen=True)
+class Basin:
+    """A river basin as it is: nodes and links, users, calendar, record.
+
+    Attributes
+    ----------
+    name : name of its folder
+    title : language (``en``, ``vi``) -> name
+    currency : three letters; "" when none is declared
+    water_year_start : month
+    base_year : year of its demands
+    regions, provinces, sectors : name -> ``en``, ``vi`` and, for a province, ``region``
+    tables : name -> frame, as :func:`wateralloc.tables.read_table` returns it; every declared table
+    declared : name -> declaration of the table
+    patterns, curves : by name
+    series : by quantity
+    doubtful : (table, name) of rows that have a fault or refer to one; empty in a sound basin
+    files : everything that was read
+    """
+
+    name: str
+    folder: Path
+    title: dict[str, str] = field(default_factory=dict)
+    currency: str = ""
+    water_year_start: int = 1
+    base_year: int | None = None
+    regions: dict[str, dict[str, str]] = field(default_factory=dict)
+    provinces: dict[str, dict[str, str]] = field(default_factory=dict)
+    sectors: dict[str, dict[str, str]] = field(default_factory=dict)
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+    declared: dict[str, Table] = field(default_factory=dict, repr=False)
+    patterns: dict[str, Pattern] = field(default_factory=dict, repr=False)
+    curves: dict[str, Curve] = field(default_factory=dict, repr=False)
+    series: dict[str, Series] = field(default_factory=dict, repr=False)
+    doubtful: frozenset[tuple[str, Any]] = field(default_factory=frozenset, repr=False)
+    files: tuple[Path, ...] = ()
+
+    @cached_property
+    def _in_series(self) -> dict[str, frozenset[tuple[str, str]]]:
+        found: dict[str, frozenset[tuple[str, str]]] = {}
+        for quantity, series in self.series.items():
+            names = series.values.columns
+            found[quantity] = frozenset(
+                (table, name)
+                for table in tables_with(self.declared, quantity)
+                for name in names.intersection(self.tables[table].index)
+            )
+        return found
+
+    def in_series(self, quantity: str) -> frozenset[tuple[str, str]]:
+        """Find the (table, name) pairs whose value of a varying column comes from a series."""
+        return self._in_series.get(quantity, frozenset())
+
+    def values(self, table: str, column: str) -> dict[str, Any]:
+        """Values of a column by name, where there is one: number, text, Pattern or SeriesColumn."""
+        is_varying = self.declared[table].column(column).varies != "no"
+        from_series = self.in_series(column) if is_varying else frozenset()
+        values: dict[str, Any] = {}
+        for name, value in self.tables[table][column].items():
+            if (table, name) in from_series:
+                values[name] = SeriesColumn(self.series[column], name)
+            elif isinstance(value, str) and is_varying:
+                pattern = self.patterns.get(value.removeprefix("pattern:"))
+                if pattern is not None:
+                    values[name] = pattern
+            elif value is not None and value != "":
+                values[name] = value
+        return values
+
+    def position(self, table: str, name: Any, column: str = "") -> Position:
+        """Position of a cell; of its row where the column is absent."""
+        try:
+            return self.tables[table].attrs["positions"][name, column]
+        except KeyError:
+            return Position(shown(self.folder / f"{table}.csv"))
+
+
+def tables_with(declared: Mapping[str, Table], quantity: str) -> list[str]:
+    """Tables that have a varying column of a name."""
+    return [
+        table.name
+        for table in declared.values()
+        if any(c.name == quantity and c.varies != "no" for c in table.columns)
+    ]

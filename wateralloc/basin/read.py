@@ -1,0 +1,214 @@
+"""Reading a basin from its folder, step by step."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from wateralloc.basin.curves import read_curves
+from wateralloc.basin.model import Basin
+from wateralloc.basin.patterns import read_patterns
+from wateralloc.basin.reading import Reading
+from wateralloc.basin.references import check_references, check_varying
+from wateralloc.basin.series import read_all_series
+from wateralloc.basin.settings import BasinFile, Label, by_language, read_settings
+from wateralloc.basin.topology import check_topology
+from wateralloc.errors import Findings, Position, listed, or_do, shown, suggest
+from wateralloc.tables import empty_table, read_table
+
+_EXTRA_FILES = ("SOURCES.md", "README*", "LICEN[CS]E*", "COPYING*", "*.py", ".*")
+_EXTRA_FOLDERS = ("derivation", "__pycache__", ".*")
+
+
+def read_basin(
+    folder: Path | str,
+    changes: Mapping[str, Mapping[str, Mapping[str, Any]]] | None = None,
+    findings: Findings | None = None,
+    locate: Callable[..., Position] | None = None,
+) -> Basin:
+    """Read and check a basin folder.
+
+    Parameters
+    ----------
+    changes : table -> row name -> column with unit -> value, in place of what the tables say
+    findings : collects the faults, together with others; without it they are raised
+    locate : where a change stands, from (table, row, column), for messages
+
+    Returns
+    -------
+    Basin
+        With `findings`, it holds only what could be read.
+
+    Raises
+    ------
+    InputError
+        With every fault of the folder.
+    """
+    collected = Findings() if findings is None else findings
+    basin = _read(Reading(Path(folder), changes or {}, collected, locate))
+    if findings is None:
+        collected.raise_if_any()
+    return basin
+
+
+def _read(reading: Reading) -> Basin:
+    if not _has_folder(reading):
+        return Basin(
+            reading.folder.name, reading.folder, tables=_empty(reading), declared=reading.declared
+        )
+    settings_path = reading.folder / "basin.yaml"
+    settings, reading.names = read_settings(settings_path, reading.findings)
+    reading.currency = settings.currency if settings else None
+    reading.files.append(settings_path)
+    _read_tables(reading)
+    _check_files(reading)
+    read_patterns(reading)
+    read_curves(reading)
+    check_references(reading)
+    read_all_series(reading)
+    for part in reading.parts:
+        part.complete(reading.tables)
+    basin = _basin(reading, settings)
+    check_varying(reading, basin)
+    check_topology(basin, reading.findings)
+    for part in reading.parts:
+        if all(reading.tables[table.name].attrs["is_read"] for table in part.tables):
+            _check_part(reading, part, basin)
+    return basin
+
+
+def _has_folder(reading: Reading) -> bool:
+    at = Position(shown(reading.folder))
+    if reading.folder.is_dir():
+        return True
+    if reading.folder.exists():
+        reading.findings.add(at, "E102", "is a file; must be the folder of a basin")
+    else:
+        parent = reading.folder.parent
+        near = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
+        hint = or_do(suggest(reading.folder.name, near), "give the path of its folder")
+        reading.findings.add(at, "E305", f"basin cannot be found{hint}")
+    return False
+
+
+def _empty(reading: Reading) -> dict[str, pd.DataFrame]:
+    return {
+        name: empty_table(table, reading.folder / f"{name}.csv", is_read=False)
+        for name, table in reading.declared.items()
+    }
+
+
+def _read_tables(reading: Reading) -> None:
+    for name in reading.changes:
+        if name not in reading.declared:
+            hint = or_do(suggest(name, reading.declared), f"tables are {listed(reading.declared)}")
+            reading.findings.add(
+                reading.locate(name), "E211", f"unknown table '{name}' in changes{hint}"
+            )
+    for name, table in reading.declared.items():
+        path = reading.folder / f"{name}.csv"
+        changes = reading.changes.get(name) or {}
+        if not isinstance(changes, Mapping):
+            reading.findings.add(
+                reading.locate(name),
+                "E303",
+                f"changes of table '{name}' must be row names with columns; correct it",
+            )
+            changes = {}
+        if table.required or path.exists():
+            reading.files.append(path)
+            reading.tables[name] = read_table(
+                path,
+                table,
+                reading.findings,
+                currency=reading.currency,
+                changes=changes,
+                locate=partial(reading.locate, name),
+            )
+            reading.doubtful |= {(name, key) for key in reading.tables[name].attrs["faulty"]}
+            continue
+        reading.tables[name] = empty_table(table, path)
+        for row in changes:
+            reading.findings.add(
+                reading.locate(name, row),
+                "E211",
+                f"unknown {table.item} '{row}': the basin has no {name}.csv; add it",
+            )
+
+
+def _check_files(reading: Reading) -> None:
+    known = {"basin": "basin.yaml"} | {name: f"{name}.csv" for name in reading.declared}
+    for path in sorted(reading.folder.iterdir()):
+        what = "folder" if path.is_dir() else "file"
+        allowed = _EXTRA_FOLDERS if path.is_dir() else _EXTRA_FILES
+        allowed = ("series", *known.values(), *allowed)
+        if any(fnmatch.fnmatchcase(path.name, pattern) for pattern in allowed):
+            continue
+        if path.is_dir():
+            hint = suggest(path.name, ["series"])
+        else:
+            near = difflib.get_close_matches(path.stem.lower(), known, n=1)
+            hint = f"; did you mean '{known[near[0]]}'?" if near else ""
+        extras = listed(name for name in allowed[1 + len(known) :] if name[0] not in "._")
+        todo = f"move it elsewhere; besides the tables and series/ only {extras} may be here"
+        reading.findings.add(
+            Position(shown(path)), "E214", f"unknown {what} '{path.name}'{or_do(hint, todo)}"
+        )
+
+
+def _basin(reading: Reading, settings: BasinFile | None) -> Basin:
+    labels: dict[str, dict[str, dict[str, str]]] = {}
+    for key in ("regions", "provinces", "sectors"):
+        unlabelled = {name: Label() for name in reading.names.get(key, ())}
+        known = getattr(settings, key) if settings else unlabelled
+        labels[key] = {name: by_language(label, name) for name, label in known.items()}
+    return Basin(
+        name=reading.folder.resolve().name,
+        folder=reading.folder,
+        title=by_language(settings.name if settings else Label(), reading.folder.resolve().name),
+        currency=reading.currency or "",
+        water_year_start=settings.water_year_start if settings else 1,
+        base_year=settings.base_year if settings else None,
+        tables=reading.tables,
+        declared=reading.declared,
+        patterns=reading.patterns,
+        curves=reading.curves,
+        series=reading.series,
+        doubtful=frozenset(reading.doubtful),
+        files=tuple(reading.files),
+        **labels,
+    )
+
+
+def _check_part(reading: Reading, part: Any, basin: Basin) -> None:
+    """Let a part check the rows without a fault, so that no fault follows from another."""
+    sound = {
+        name: frame.drop(index=[key for key in frame.index if (name, key) in reading.doubtful])
+        for name, frame in reading.tables.items()
+    }
+    own = Findings()
+    part.check(replace(basin, tables=sound), own)
+    left_out = _lines(reading, {key for _, key in reading.doubtful})
+    without_curve = _lines(reading, {key for _, key in reading.without_curve})
+    for fault, kind in own.faults:
+        at = (fault.at.file, fault.at.line)
+        if at not in left_out and not (fault.code == "E222" and at in without_curve):
+            reading.findings.add(fault.at, fault.code, fault.text, kind)
+
+
+def _lines(reading: Reading, keys: set[Any]) -> set[tuple[str, int]]:
+    """File and line of the rows of some names, in every table that has one."""
+    rows = (
+        frame.attrs["positions"][key, ""]
+        for table, frame in reading.tables.items()
+        if reading.declared[table].key
+        for key in frame.index.intersection(list(keys))
+    )
+    return {(at.file, at.line) for at in rows}

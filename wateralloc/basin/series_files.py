@@ -1,0 +1,252 @@
+"""Content of series files: CSV, NetCDF and Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from wateralloc.errors import Findings, Position, shown
+from wateralloc.tables import Column, Grid, match_column, parse_date, parse_number, read_grid
+from wateralloc.timeline import Timeline, calendar_breaks
+from wateralloc.units import split_unit
+
+
+@dataclass
+class Content:
+    """What a series file says, before it is checked.
+
+    Attributes
+    ----------
+    dates : texts (time)
+    days : datetime64[D] (time); None where one is no date
+    names : columns
+    values : (time, name); None where one is no number
+    position : where a value stands, from (row, column); row None is the header, column -1 the date
+    """
+
+    path: Path
+    dates: list[str]
+    days: np.ndarray | None
+    names: list[str]
+    values: np.ndarray | None
+    position: Callable[[int | None, int], Position]
+
+
+def series_column(label: str, columns: Iterable[Column]) -> tuple[Column, float, str | None]:
+    """Match the name of a series file: its column, factor, and what it is divided by.
+
+    A volume of each period stands for a flow, a depth of each period for a depth rate.
+
+    Raises
+    ------
+    ColumnFault
+    """
+    base, unit = split_unit(label)
+    if unit is not None:
+        for column in columns:
+            way = (column.dimension, unit.dimension)
+            if column.name == base and way == ("flow", "volume"):
+                return column, unit.factor * 1e6, "seconds"  # hm3 in m3
+            if column.name == base and way == ("depth_rate", "depth"):
+                return column, unit.factor, "days"
+    return *match_column(label, list(columns)), None
+
+
+def _read_csv_series(path: Path, findings: Findings) -> Content | None:
+    grid = read_grid(path, findings)
+    if grid is None:
+        return None
+    if grid.header[0] != "date":
+        findings.add(
+            grid.position(None, 0),
+            "E202",
+            f"first column is '{grid.header[0]}'; must be date, then one column a name",
+        )
+        return None
+    if not grid.rows:
+        findings.add(Position(shown(path)), "E103", "series has no rows; fill it or remove it")
+        return None
+    names = grid.header[1:]
+    for k, name in enumerate(names):
+        if not name:
+            findings.add(
+                grid.position(None, k + 1), "E201", f"column {k + 2} has no name; name or remove it"
+            )
+        elif name in names[:k]:
+            findings.add(
+                grid.position(None, k + 1), "E212", f"column '{name}' stands there twice; keep one"
+            )
+    dates = [row[0] for row in grid.rows]
+    return Content(
+        path,
+        dates,
+        _days(grid, dates, findings),
+        names,
+        _numbers(grid, names, findings),
+        lambda row, k: grid.position(row, k + 1),
+    )
+
+
+def _days(grid: Grid, dates: list[str], findings: Findings) -> np.ndarray | None:
+    days, is_sound = [], True
+    for k, text in enumerate(dates):
+        try:
+            days.append(parse_date(text))
+        except ValueError as error:
+            is_sound = False
+            what = f"'{text}'" if text else "empty"
+            findings.add(grid.position(k, 0), "E213", f"date is {what}; {error}")
+    return np.array(days, dtype="datetime64[D]") if is_sound else None
+
+
+def _numbers(grid: Grid, names: list[str], findings: Findings) -> np.ndarray | None:
+    """Convert the cells all at once; only where that fails look at each, to say which are wrong."""
+    rows = [row[1:] for row in grid.rows]
+    body = grid.text.split("\n", grid.header_line)[-1]
+    if all(len(row) == len(names) for row in rows) and body.isascii() and "_" not in body:
+        try:
+            values = np.array(rows).astype(float)
+        except ValueError:
+            pass
+        else:
+            if np.isfinite(values).all():
+                return values
+    is_sound = True
+    for k, row in enumerate(rows):
+        if len(row) != len(names):
+            is_sound = False
+            continue
+        for j, (name, text) in enumerate(zip(names, row, strict=True)):
+            try:
+                parse_number(text)
+            except ValueError as error:
+                is_sound = False
+                what = f"'{text}'; {error}" if text else "missing; must be a number, without gaps"
+                findings.add(
+                    grid.position(k, j + 1),
+                    "E204" if text else "E202",
+                    f"value of '{name}' on {grid.rows[k][0]} is {what}",
+                )
+    return np.array(rows).astype(float) if is_sound and names else None
+
+
+def _read_nc_series(path: Path, findings: Findings) -> Content | None:
+    at = Position(shown(path))
+    if path.is_dir():
+        findings.add(at, "E102", "is a directory; must be a file")
+        return None
+    if path.stat().st_size == 0:
+        findings.add(at, "E103", "file is empty; fill it or remove it")
+        return None
+    try:
+        with xr.open_dataset(path, engine="netcdf4") as dataset:
+            dataset.load()
+    except (OSError, ValueError) as error:
+        findings.add(at, "E105", f"is not valid NetCDF: {_what(error)}; write it again")
+        return None
+    base, unit = split_unit(path.stem)
+    variables = [str(name) for name in dataset.data_vars]
+    found = [name for name in variables if name in (path.stem, base)] or variables
+    if len(found) != 1 or set(dataset[found[0]].dims) != {"time", "name"}:
+        findings.add(
+            at, "E105", f"must hold one variable '{base}' with dimensions (time, name); correct it"
+        )
+        return None
+    variable = dataset[found[0]].transpose("time", "name")
+    missing = [name for name in ("time", "name") if name not in variable.coords]
+    if missing or not np.issubdtype(variable["time"].dtype, np.datetime64):
+        findings.add(
+            at,
+            "E105",
+            "must have coordinates time (dates of the standard calendar) and name; correct it",
+        )
+        return None
+    stated = variable.attrs.get("units")
+    if stated is not None and unit is not None and stated not in (unit.text, unit.suffix):
+        findings.add(
+            at,
+            "E208",
+            f"units attribute is '{stated}' but the file name says {unit.suffix}; must agree",
+        )
+    return _content_of_frame(path, variable.to_pandas(), findings)
+
+
+def _what(error: Exception) -> str:
+    """Text of an error, without the path that the fault names already."""
+    return str(getattr(error, "strerror", None) or str(error).splitlines()[0])
+
+
+def _read_parquet_series(path: Path, findings: Findings) -> Content | None:
+    at = Position(shown(path))
+    try:
+        import_module("pyarrow")
+    except ImportError:
+        findings.add(
+            at, "E107", "reading .parquet needs the package pyarrow; install it or write .csv"
+        )
+        return None
+    try:
+        frame = pd.read_parquet(path, engine="pyarrow")
+    except (OSError, ValueError) as error:
+        findings.add(at, "E105", f"is not valid Parquet: {_what(error)}; write it again")
+        return None
+    if "date" in frame.columns:
+        frame = frame.set_index("date")
+    return _content_of_frame(path, frame, findings)
+
+
+def _content_of_frame(path: Path, frame: pd.DataFrame, findings: Findings) -> Content | None:
+    at = Position(shown(path))
+    try:
+        stamps = frame.index.to_numpy().astype("datetime64[ns]")
+        values = frame.to_numpy().astype(float)
+    except (TypeError, ValueError) as error:
+        findings.add(at, "E204", f"holds what is no date or no number: {error}; correct it")
+        return None
+    if len(frame) == 0:
+        findings.add(at, "E103", "series has no rows; fill it or remove it")
+        return None
+    days = stamps.astype("datetime64[D]")
+    if (days != stamps).any():
+        findings.add(at, "E213", "times must be whole days, the first of each period; correct them")
+        return None
+    names = [str(name) for name in frame.columns]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        findings.add(at, "E212", f"column '{name}' stands there twice; keep one")
+    for k, j in np.argwhere(~np.isfinite(values)):
+        findings.add(
+            at,
+            "E204",
+            f"value of '{names[j]}' on {days[k]} is {values[k, j]}; must be a finite number",
+        )
+    return Content(path, [str(day) for day in days], days, names, values, lambda row, k: at)
+
+
+READERS: dict[str, Callable[[Path, Findings], Content | None]] = {
+    ".csv": _read_csv_series,
+    ".nc": _read_nc_series,
+    ".parquet": _read_parquet_series,
+}
+
+
+def check_dates(content: Content, findings: Findings) -> Timeline | None:
+    """Timeline of a series; None after a fault."""
+    if content.days is None:
+        return None
+    step, breaks = calendar_breaks(content.days)
+    for row, text in breaks:
+        findings.add(
+            content.position(row, -1),
+            "E231",
+            f"date {content.dates[row]} {text}; "
+            "must be the first days of months, dekads, weeks or days, without gaps",
+        )
+    if breaks:
+        return None
+    return Timeline(content.dates[0], len(content.dates), step)

@@ -1,0 +1,111 @@
+"""How nodes and links hang together."""
+
+from __future__ import annotations
+
+import networkx as nx
+
+from wateralloc.basin.model import Basin
+from wateralloc.errors import Findings, Position, TopologyError, listed, shown
+
+
+def check_topology(basin: Basin, findings: Findings) -> None:
+    """Check how nodes and links hang together."""
+    nodes, links = basin.tables["nodes"], basin.tables.get("links")
+    if links is None or not (nodes.attrs["is_read"] and links.attrs["is_read"]):
+        return
+    sinks = set(nodes.index[nodes["kind"] == "sink"])
+    graph = nx.DiGraph()
+    graph.add_nodes_from(nodes.index)
+    free = nx.DiGraph()
+    touched: set[str] = set()
+    open_ended: set[str] = set()
+    has_lost_ends = False
+    for link, row in links.iterrows():
+        start, end = row["from"], row["to"]
+        ends = {start, end} & set(nodes.index)
+        touched |= ends
+        if not ends or len(ends) < len({start, end}):
+            # where it goes is not known: its fault is reported, and it must not cause others
+            has_lost_ends = True
+            open_ended |= ends
+        elif start == end:
+            findings.add(
+                basin.position("links", link, "to"),
+                "E254",
+                f"link '{link}' joins node '{start}' to itself; name another node",
+                TopologyError,
+            )
+        elif start in sinks:
+            findings.add(
+                basin.position("links", link, "from"),
+                "E255",
+                f"link '{link}' leaves sink '{start}'; turn it around or make the node a junction",
+                TopologyError,
+            )
+        else:
+            graph.add_edge(start, end)
+            costs_nothing = not row["loss"] and not row["lag_periods"] and (row["cost"] or 0) <= 0
+            if costs_nothing and link not in links.attrs["faulty"]:
+                free.add_edge(start, end)
+                free.edges[start, end].setdefault("links", []).append(link)
+    if not has_lost_ends:
+        for node in nodes.index:
+            if node not in touched:
+                findings.add(
+                    basin.position("nodes", node, "name"),
+                    "E251",
+                    f"node '{node}' has no link; join it in links.csv or remove it",
+                    TopologyError,
+                )
+    doubtful = {node for node in nodes.index if ("nodes", node) in basin.doubtful}
+    _check_ways_out(basin, graph.subgraph(touched), sinks, open_ended | doubtful, findings)
+    order = {link: k for k, link in enumerate(links.index)}
+    for circle in nx.strongly_connected_components(free):
+        if len(circle) > 1:
+            inside = free.subgraph(circle).edges(data="links")
+            names = sorted((link for *_, at in inside for link in at), key=order.__getitem__)
+            findings.add(
+                basin.position("links", names[0], "name"),
+                "E253",
+                f"links {listed(names)} form a cycle in which water could circle for nothing; "
+                "turn one around, or give one a loss, a cost or a lag",
+                TopologyError,
+            )
+
+
+def _check_ways_out(
+    basin: Basin, graph: nx.DiGraph, sinks: set[str], open_ended: set[str], findings: Findings
+) -> None:
+    """Report where water ends that cannot reach a sink, once for all nodes upstream.
+
+    `open_ended` are nodes that may have a way out, or be one, behind a fault reported already.
+    """
+    nodes = basin.tables["nodes"]
+    if nodes.empty:
+        return
+    if not sinks and not open_ended:
+        findings.add(
+            Position(shown(basin.folder / "nodes.csv")),
+            "E252",
+            "no node is of kind sink, so water cannot leave the basin; add the sea or a border",
+            TopologyError,
+        )
+        return
+    ways_out = (sinks | open_ended) & set(graph)
+    reach = set().union(*(nx.ancestors(graph, node) | {node} for node in ways_out))
+    stuck = graph.subgraph(set(graph) - reach)
+    ends = nx.condensation(stuck)
+    for end in ends:
+        if ends.out_degree(end):
+            continue
+        inside = ends.nodes[end]["members"]
+        name = next(node for node in nodes.index if node in inside)
+        above = len(nx.ancestors(stuck, name) - {name})
+        also = f" (nor from the {above} nodes above it)" if above > 1 else ""
+        also = " (nor from the node above it)" if above == 1 else also
+        findings.add(
+            basin.position("nodes", name, "name"),
+            "E252",
+            f"water cannot leave '{name}' for a sink{also}; add a link out of it or make it a sink",
+            TopologyError,
+        )

@@ -1,0 +1,236 @@
+"""The case in memory, and the values of its basin in each period."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wateralloc.basin import Basin, Series, SeriesColumn
+from wateralloc.errors import CaseError, Findings, Position, shown
+from wateralloc.hydrology import Hydrology, Member, is_covered, resample, spans, value_at
+from wateralloc.timeline import Pattern, Timeline
+from wateralloc.units import hm3_of_m3s
+
+if TYPE_CHECKING:
+    from wateralloc.goals import Goal
+    from wateralloc.rules import Rule
+
+AMOUNTS = ("depth",)
+"""Dimensions whose series are amounts of their period; volumes that vary are limits on a state."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A case: basin, timeline, hydrology, rules, goals and foresight.
+
+    Attributes
+    ----------
+    title : language (``en``, ``vi``) -> title
+    members : hydrologies, in the order of results
+    rule_positions : where each rule stands
+    foresight : ``perfect``
+    demand_year : year to which demands are projected; None: as in the basin
+    demand_scale : sector -> factor on its demands
+    inflow_scale : node -> factor on its inflow
+    files : every case file that was read
+    resolved : the case as plain data, after ``extends`` and ``--set``
+    """
+
+    name: str
+    basin: Basin
+    timeline: Timeline
+    members: tuple[Member, ...]
+    rules: tuple[Rule, ...] = ()
+    rule_positions: tuple[Position, ...] = ()
+    goals: tuple[Goal, ...] = ()
+    title: dict[str, str] = field(default_factory=dict)
+    description: str = ""
+    foresight: str = "perfect"
+    demand_year: int | None = None
+    demand_scale: dict[str, float] = field(default_factory=dict)
+    inflow_scale: dict[str, float] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+    resolved: dict[str, Any] = field(default_factory=dict, repr=False)
+    _arrays: dict[tuple[str, ...], Any] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def n_members(self) -> int:
+        return len(self.members)
+
+    @property
+    def n_periods(self) -> int:
+        return self.timeline.periods
+
+    def attribute(self, table: str, column: str, at_end: bool = False) -> dict[str, np.ndarray]:
+        """Values of a numeric column of the basin in each period.
+
+        A number holds throughout; a pattern follows the dates of the case; a series follows those
+        of the case, or, where the column follows the hydrology, those of each member's record.
+
+        Parameters
+        ----------
+        at_end : take the value of each period's last day in place of the period's mean (or, for
+            a series of amounts, its sum)
+
+        Returns
+        -------
+        dict of ndarray [canonical unit] (member, time)
+            By name, where there is a value; read-only.
+        """
+        key = ("attribute", table, column, str(at_end))
+        if key not in self._arrays:
+            self._arrays[key] = self._attribute(table, column, at_end)
+        return dict(self._arrays[key])
+
+    def volumes(self, table: str, column: str) -> dict[str, np.ndarray]:
+        """Volume of each period of a flow column, read-only.
+
+        Returns
+        -------
+        dict of ndarray [hm3] (member, time)
+
+        Raises
+        ------
+        ValueError
+            The column is no flow.
+        """
+        if self.basin.declared[table].column(column).dimension != "flow":
+            raise ValueError(f"column {column} of table {table} is no flow and has no volume")
+        key = ("volumes", table, column)
+        if key not in self._arrays:
+            self._arrays[key] = {
+                name: _read_only(hm3_of_m3s(flow, self.timeline.seconds))
+                for name, flow in self.attribute(table, column).items()
+            }
+        return dict(self._arrays[key])
+
+    def _attribute(self, table: str, column: str, at_end: bool) -> dict[str, np.ndarray]:
+        shape = (self.n_members, self.n_periods)
+        values = self.basin.values(table, column)
+        from_series: dict[str, np.ndarray] = {}
+        if any(isinstance(value, SeriesColumn) for value in values.values()):
+            from_series = self._from_series(table, column, at_end)
+        scale = self.inflow_scale if (table, column) == ("nodes", "inflow") else {}
+        arrays = {}
+        for name, value in values.items():
+            array: Any
+            if isinstance(value, SeriesColumn):
+                array = from_series[name]
+            elif isinstance(value, Pattern):
+                array = value.at_end(self.timeline) if at_end else value.mean(self.timeline)
+            else:
+                array = value
+            arrays[name] = _read_only(np.broadcast_to(array * scale.get(name, 1.0), shape))
+        return arrays
+
+    def _from_series(self, table: str, column: str, at_end: bool) -> dict[str, np.ndarray]:
+        declared = self.basin.declared[table].column(column)
+        series = self.basin.series[column]
+        members = self.members if declared.varies == "hydrology" else (Member("", 0),)
+        starts, ends = spans(self.timeline, members)
+        numbers = series.values.to_numpy(float)
+        if at_end:
+            arrays = value_at(numbers, series.timeline, ends - np.timedelta64(1, "D"))
+        else:
+            is_amount = declared.dimension in AMOUNTS
+            arrays = resample(numbers, series.timeline, starts, ends, is_amount=is_amount)
+        return dict(zip(series.values.columns, arrays, strict=True))
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array
+
+
+def build_case(
+    basin: Basin,
+    timeline: Timeline,
+    rules: Iterable[Rule] = (),
+    goals: Iterable[Goal] = (),
+    members: Sequence[Member] | None = None,
+    *,
+    name: str = "case",
+    demand_year: int | None = None,
+    demand_scale: Mapping[str, float] | None = None,
+    inflow_scale: Mapping[str, float] | None = None,
+) -> Case:
+    """Build a case in code, without a file.
+
+    Parameters
+    ----------
+    rules : one without a name takes that of its kind
+    members : default: every year of the record that covers the horizon; one when there is no record
+    inflow_scale : node -> factor on its inflow
+
+    Raises
+    ------
+    CaseError
+        The record does not cover the horizon.
+    """
+    here = Position("code")
+    findings = Findings()
+    if members is None:
+        members, faults = Hydrology().choose(timeline, record_of(basin), lambda _: np.empty(0))
+        for key, code, text in faults:
+            findings.add(here, code, f"{key}: {text}", CaseError)
+    check_timeline_series(basin, timeline, here, findings)
+    findings.raise_if_any()
+    named = tuple(
+        rule if rule.name else rule.model_copy(update={"name": rule.kind}) for rule in rules
+    )
+    return Case(
+        name=name,
+        title={"en": name, "vi": name},
+        basin=basin,
+        timeline=timeline,
+        members=tuple(members),
+        rules=named,
+        rule_positions=(here,) * len(named),
+        goals=tuple(goals),
+        demand_year=demand_year,
+        demand_scale=dict(demand_scale or {}),
+        inflow_scale=dict(inflow_scale or {}),
+    )
+
+
+def _series_in_use(basin: Basin, varies: str) -> dict[str, Series]:
+    """Series that give a value of a column which follows the hydrology, or the timeline."""
+    return {
+        column.name: basin.series[column.name]
+        for table in basin.declared.values()
+        for column in table.columns
+        if column.varies == varies
+        and any(of_table == table.name for of_table, _ in basin.in_series(column.name))
+    }
+
+
+def record_of(basin: Basin) -> tuple[np.datetime64, np.datetime64] | None:
+    """First day, and day after the last, for which all series of the hydrology have values.
+
+    None when the basin has no series that follow the hydrology.
+    """
+    lines = [series.timeline for series in _series_in_use(basin, "hydrology").values()]
+    if not lines:
+        return None
+    return max(line.edges[0] for line in lines), min(line.edges[-1] for line in lines)
+
+
+def check_timeline_series(
+    basin: Basin, timeline: Timeline, at: Position, findings: Findings
+) -> None:
+    """Check that the series that follow the timeline cover the horizon."""
+    for series in _series_in_use(basin, "timeline").values():
+        line = series.timeline
+        if not is_covered(timeline, Member("", 0), (line.edges[0], line.edges[-1])):
+            findings.add(
+                at,
+                "E232",
+                f"horizon is {timeline.starts[0]} to {timeline.last_days[-1]} but "
+                f"{shown(series.path)} covers {line.starts[0]} to {line.last_days[-1]}; "
+                "extend the series or move the timeline",
+                CaseError,
+            )
