@@ -216,7 +216,7 @@ class Stages:
         else:
             columns = np.arange(scaled.size, dtype=np.int32)
             self._highs.changeColsCost(scaled.size, columns, scaled)
-        x, y, certificate, iterations, n_attempts = self._solve(name, scaled)
+        x, y, certificate, iterations, cold_again = self._solve(name, scaled)
         optimum = Optimum(
             name,
             sense,
@@ -228,19 +228,19 @@ class Stages:
             time.perf_counter() - started,
             scaled,
             sign * scale,
-            n_attempts > 1,
+            cold_again,
         )
         self.optima.append(optimum)
         return optimum
 
     def _solve(
         self, name: str, cost: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, Certificate, int, int]:
+    ) -> tuple[np.ndarray, np.ndarray, Certificate, int, bool]:
         """Solve from the present basis; cold where that fails, is not certified or is coarse."""
         iterations = 0
         best: tuple[np.ndarray, np.ndarray, Certificate] | None = None
         attempts = list(ATTEMPTS) if self.optima else list(ATTEMPTS)[1:]
-        for n_attempts, attempt in enumerate(attempts, 1):
+        for attempt in attempts:
             status, x, y, more = self._run(attempt)
             iterations += more
             certificate = None
@@ -253,7 +253,7 @@ class Stages:
             text = certificate or self._highs.modelStatusToString(status)
             log.debug("%s%s, %s start: %s", self.where, name, attempt, text)
         if best is not None:
-            return *best, iterations, n_attempts
+            return *best, iterations, attempt != attempts[0]
         if certificate is not None:
             raise Uncertified(
                 f"E405 {self.where}goal '{name}': the solver's optimum fails the certificate "
