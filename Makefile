@@ -84,6 +84,6 @@ constraints:
 	@mv constraints.new constraints.txt && rm -rf $(VENV)-constraints
 
 clean:
-	rm -rf $(VENV) $(VENV)-constraints build dist docs/_build docs/reference
+	rm -rf $(VENV) $(VENV)-constraints build dist docs/_build docs/_generated docs/reference
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find wateralloc tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +

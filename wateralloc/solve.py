@@ -53,7 +53,7 @@ OPTIONS: dict[str, Any] = {
 """HiGHS options of every run.
 
 Scaling strategy 4 halved the time of large reservoir networks (California, up to 20 years by
-month) and changes nothing on small ones (benchmarks/stack). Tolerances are tight because duals fix
+month); on small ones it gains nothing (benchmarks/stack). Tolerances are tight because duals fix
 the faces between stages.
 """
 

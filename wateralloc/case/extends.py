@@ -125,8 +125,8 @@ def _merge(base: Item, top: Item) -> Item:
 
 
 def _drop_choices(hydrology: Item, keys: Iterable[Any]) -> None:
-    """Forget which years a hydrology chooses where others are chosen on top of it."""
-    if set(_CHOICES) & set(keys) and isinstance(hydrology.value, dict):
+    """Forget the years a hydrology chooses where a record or other years come on top."""
+    if {*_CHOICES, "record"} & set(keys) and isinstance(hydrology.value, dict):
         hydrology.value = {k: v for k, v in hydrology.value.items() if k not in _CHOICES}
 
 

@@ -45,7 +45,7 @@ class Rule(BaseModel):
     kind: ClassVar[str | None] = None
 
     name: Annotated[str, Field(description="name in results; default: the rule's kind")] = ""
-    source: Annotated[str, Field(description="legal source, quoted in reports")] = ""
+    source: Annotated[str, Field(description="legal source of the clause")] = ""
     soft: Annotated[
         Soft | None,
         Field(description="the rule may be broken, in the order of goals; else it is hard"),
