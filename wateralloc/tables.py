@@ -13,7 +13,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -587,6 +587,7 @@ def _frame(
     values: dict[str, list[Any]],
     positions: Positions,
     faulty: Iterable[Any] = (),
+    faulty_cells: Iterable[tuple[Any, str]] = (),
     is_read: bool = True,
 ) -> pd.DataFrame:
     index = pd.Index(keys, dtype=object, name=table.key) if table.key else None
@@ -596,6 +597,7 @@ def _frame(
         "path": path,
         "positions": positions,
         "faulty": frozenset(faulty),
+        "faulty_cells": frozenset(faulty_cells),
         "is_read": is_read,
     }
     return frame
@@ -634,7 +636,8 @@ def read_table(
         declared, then ``meta_*`` as text. Numbers are floats in the canonical unit of their
         dimension, None where there is none; names and text are "" where there is none. A varying
         number may be the text ``pattern:NAME``. ``attrs``: `path`; `positions`, by (key, column);
-        `faulty`, the keys of rows in which a cell has a fault; `is_read`, False when the file could
+        `faulty`, the keys of rows in which a cell has a fault; `faulty_cells`, those cells by (key,
+        column), with those that could not be read; `is_read`, False when the file could
         not be read.
     """
     grid = read_grid(path, findings)
@@ -648,6 +651,7 @@ def read_table(
         findings.add(Position(shown(path)), "E103", f"has no {table.item}; add at least one")
 
     values: dict[str, list[Any]] = {c.name: [] for c in table.columns if c.name != table.key}
+    faulty_cells: set[tuple[Any, str]] = set()
     for key, row in rows.items():
         is_whole = len(grid.rows[row]) == len(grid.header)
         if not is_whole:
@@ -670,11 +674,22 @@ def read_table(
                 value = column.default if column.default is not None else value
                 if not is_whole or column.name in hidden:
                     faulty.add(key)
+                    faulty_cells.add((key, column.name))
+                place = hidden.get(column.name)
+                if is_whole and place is not None:
+                    cell = _Cell(
+                        grid.rows[row][place],
+                        grid.header[place],
+                        1.0,
+                        partial(grid.position, row, place),
+                    )
+                    _check_without_unit(cell, column, item, findings)
             else:
                 try:
                     value = _convert(cell, column, item)
                 except ColumnFault as fault:
                     faulty.add(key)
+                    faulty_cells.add((key, column.name))
                     findings.add(cell.at(), fault.code, fault.text)
             values[column.name].append(value)
     for k, label in free:
@@ -684,7 +699,9 @@ def read_table(
     cells = {name: k for name, (k, _) in header.items()} | {label: k for k, label in free}
     positions = Positions(grid, rows, cells, {at: cell.at() for at, cell in changed.items()})
     has_keys = not table.key or key_cell is not None
-    return _frame(table, path, list(rows), values, positions, faulty, is_read=has_keys)
+    return _frame(
+        table, path, list(rows), values, positions, faulty, faulty_cells, is_read=has_keys
+    )
 
 
 _NONE: dict[str, Any] = {
@@ -700,18 +717,19 @@ _NONE: dict[str, Any] = {
 
 def _read_header(
     grid: Grid, table: Table, findings: Findings, currency: str | None
-) -> tuple[dict[str, tuple[int, float]], list[tuple[int, str]], set[str]]:
+) -> tuple[dict[str, tuple[int, float]], list[tuple[int, str]], dict[str, int | None]]:
     """Match the header.
 
     Returns
     -------
     header : base name -> (cell, factor)
     free : (cell, label) of the ``meta_`` columns
-    hidden : base names that were probably meant by columns with a fault
+    hidden : base name that was probably meant by a column with a fault -> its cell; None where
+        the column is missing
     """
     header: dict[str, tuple[int, float]] = {}
     free: dict[str, int] = {}
-    hidden: set[str] = set()
+    hidden: dict[str, int | None] = {}
     for k, label in enumerate(grid.header):
         at = grid.position(None, k)
         if not label:
@@ -726,24 +744,25 @@ def _read_header(
                 column, factor = match_column(label, table.columns, currency)
             except ColumnFault as fault:
                 findings.add(at, fault.code, fault.text)
-                hidden |= {fault.column.name} if fault.column else set()
+                if fault.column:
+                    hidden.setdefault(fault.column.name, k)
                 continue
             if column.name in header:
                 first = grid.header[header[column.name][0]]
                 other = f" as '{first}'" if first != label else ""
                 findings.add(at, "E212", f"column '{label}' stands there already{other}; keep one")
             header.setdefault(column.name, (k, factor))
-    hidden -= header.keys()
+    hidden = {name: k for name, k in hidden.items() if name not in header}
     for column in table.columns:
         # a varying number may come from a series: the basin sees to that
         is_needed = column.required and column.varies == "no"
-        if is_needed and column.name not in header.keys() | hidden:
+        if is_needed and column.name not in header.keys() | hidden.keys():
             findings.add(
                 grid.position(None, 0),
                 "E202",
                 f"required column '{spellings(column, currency)[0]}' is missing; add it",
             )
-            hidden.add(column.name)
+            hidden[column.name] = None
     return header, [(k, label) for label, k in free.items()], hidden
 
 
@@ -866,6 +885,17 @@ def _convert(cell: _Cell, column: Column, item: str) -> Any:
             error = ValueError("must be a number or pattern:NAME")
         code = "E213" if column.type == "date" else "E204"
         raise ColumnFault(code, f"{cell.label} is '{text}'{item}; {error}") from None
+
+
+def _check_without_unit(cell: _Cell, column: Column, item: str, findings: Findings) -> None:
+    """Check what holds in any unit, in a column whose unit has a fault: a number, its sign."""
+    if column.type != "number" or not cell.text:
+        return
+    any_size = replace(column, low=0.0 if column.low >= 0 else -math.inf, high=math.inf)
+    try:
+        _convert(cell, any_size, item)
+    except ColumnFault as fault:
+        findings.add(cell.at(), fault.code, fault.text)
 
 
 def _parse_number(cell: _Cell, column: Column) -> float:

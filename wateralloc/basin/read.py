@@ -81,7 +81,24 @@ def _read(reading: Reading) -> Basin:
     for part in reading.parts:
         if all(reading.tables[table.name].attrs["is_read"] for table in part.tables):
             _check_part(reading, part, basin)
+    if not reading.findings:
+        _warn_of_dry(basin)
     return basin
+
+
+def _warn_of_dry(basin: Basin) -> None:
+    """Warn of nodes of kind inflow that bring no water, as when their column was forgotten."""
+    nodes, series = basin.tables["nodes"], basin.series.get("inflow")
+    wet = set(series.values.columns) if series else set()
+    of_kind = nodes.index[nodes["kind"] == "inflow"]
+    dry = [name for name in of_kind if name not in wet and nodes.at[name, "inflow"] is None]
+    if dry:
+        log.warning(
+            "%s: no inflow at %s, of kind inflow; add a column for each to series/inflow_m3s.csv, "
+            "or inflow_m3s to nodes.csv",
+            basin.position("nodes", dry[0], "kind"),
+            listed(f"'{name}'" for name in dry),
+        )
 
 
 def _has_folder(reading: Reading) -> bool:
@@ -163,10 +180,24 @@ def _check_files(reading: Reading) -> None:
         )
 
 
+def _used(reading: Reading, key: str) -> list[str]:
+    """Names of regions, provinces or sectors that stand in tables."""
+    cells = [
+        name
+        for table in reading.declared.values()
+        for column in table.columns
+        if column.refers_to == key
+        for name in reading.tables[table.name][column.name]
+    ]
+    return [name for name in dict.fromkeys(cells) if name]
+
+
 def _basin(reading: Reading, settings: BasinFile | None) -> Basin:
     labels: dict[str, dict[str, dict[str, str]]] = {}
     for key in ("regions", "provinces", "sectors"):
-        unlabelled = {name: Label() for name in reading.names.get(key, ())}
+        # without the settings the names that tables use will do, so that no fault follows from it
+        names = reading.names.get(key) or _used(reading, key)
+        unlabelled = {name: Label() for name in names}
         known = getattr(settings, key) if settings else unlabelled
         labels[key] = {name: by_language(label, name) for name, label in known.items()}
     return Basin(

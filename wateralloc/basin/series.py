@@ -84,13 +84,14 @@ def _read_series(reading: Reading, path: Path) -> None:
     _check_names(reading, content, column)
     timeline = check_dates(content, reading.findings)
     values = content.values
-    if timeline is None or values is None or len(reading.findings.faults) > n_faults:
+    if values is None:
         return
-    if per_period is not None:
+    if timeline is not None and per_period is not None:
         values = values / getattr(timeline, per_period)[:, None]
-    values = values * factor
-    _check_range(reading, content, values, column)
-    if len(reading.findings.faults) > n_faults:
+    if timeline is not None or per_period is None:
+        values = values * factor
+        _check_range(reading, content, values, column)
+    if timeline is None or len(reading.findings.faults) > n_faults:
         return
     reading.series[column.name] = Series(
         column.name,

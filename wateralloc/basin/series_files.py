@@ -26,7 +26,7 @@ class Content:
     dates : texts (time)
     days : datetime64[D] (time); None where one is no date
     names : columns
-    values : (time, name); None where one is no number
+    values : (time, name), NaN where a cell is no number; None where a row has another length
     position : where a value stands, from (row, column); row None is the header, column -1 the date
     """
 
@@ -117,23 +117,24 @@ def _numbers(grid: Grid, names: list[str], findings: Findings) -> np.ndarray | N
         else:
             if np.isfinite(values).all():
                 return values
-    is_sound = True
+    values = np.full((len(rows), len(names)), np.nan)
+    is_whole = bool(names)
     for k, row in enumerate(rows):
         if len(row) != len(names):
-            is_sound = False
+            is_whole = False
             continue
         for j, (name, text) in enumerate(zip(names, row, strict=True)):
             try:
-                parse_number(text)
+                values[k, j] = parse_number(text)
             except ValueError as error:
-                is_sound = False
-                what = f"'{text}'; {error}" if text else "missing; must be a number, without gaps"
+                must = str(error).partition(";")[0]  # an empty cell is no way out here
+                what = f"'{text}'; {must}" if text else "missing; must be a number, without gaps"
                 findings.add(
                     grid.position(k, j + 1),
                     "E204" if text else "E202",
                     f"value of '{name}' on {grid.rows[k][0]} is {what}",
                 )
-    return np.array(rows).astype(float) if is_sound and names else None
+    return values if is_whole else None
 
 
 def _read_nc_series(path: Path, findings: Findings) -> Content | None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import networkx as nx
 
 from wateralloc.basin.model import Basin
-from wateralloc.errors import Findings, Position, TopologyError, listed, shown
+from wateralloc.errors import Findings, Position, TopologyError, listed, shown, suggest
+
+
+_OF_A_CYCLE = ("from", "to", "loss", "lag_periods", "cost")
+"""Columns of links that say whether water may circle for nothing."""
 
 
 def check_topology(basin: Basin, findings: Findings) -> None:
@@ -19,14 +23,14 @@ def check_topology(basin: Basin, findings: Findings) -> None:
     free = nx.DiGraph()
     touched: set[str] = set()
     open_ended: set[str] = set()
-    has_lost_ends = False
+    lost_ends: set[str] = set()
     for link, row in links.iterrows():
         start, end = row["from"], row["to"]
         ends = {start, end} & set(nodes.index)
         touched |= ends
         if not ends or len(ends) < len({start, end}):
             # where it goes is not known: its fault is reported, and it must not cause others
-            has_lost_ends = True
+            lost_ends |= {start, end} - ends
             open_ended |= ends
         elif start == end:
             findings.add(
@@ -45,12 +49,14 @@ def check_topology(basin: Basin, findings: Findings) -> None:
         else:
             graph.add_edge(start, end)
             costs_nothing = not row["loss"] and not row["lag_periods"] and (row["cost"] or 0) <= 0
-            if costs_nothing and link not in links.attrs["faulty"]:
+            is_sound = not any((link, name) in links.attrs["faulty_cells"] for name in _OF_A_CYCLE)
+            if costs_nothing and is_sound:
                 free.add_edge(start, end)
                 free.edges[start, end].setdefault("links", []).append(link)
-    if not has_lost_ends:
+    if "" not in lost_ends:
         for node in nodes.index:
-            if node not in touched:
+            # an end that is misspelt may be the node
+            if node not in touched and not any(suggest(end, [node]) for end in lost_ends):
                 findings.add(
                     basin.position("nodes", node, "name"),
                     "E251",
