@@ -422,6 +422,28 @@ def links_in_a_circle(folder: Path) -> None:
     append(folder / "links.csv", "up,town,lake,pump,,,\n")
 
 
+def links_in_a_circle_beside_other_faults(folder: Path) -> None:
+    """Neither a capacity without unit nor an end that is misspelt hides a circle or a lone node."""
+    append(folder / "nodes.csv", "canal,junction,,,,,,,\nlonely,junction,,,,,,,\n")
+    append(folder / "links.csv", "out,town,canal,canal,,,\nback,canal,town,canal,,,\n")
+    append(folder / "links.csv", "third,town,see,canal,-5,,\n")
+    edit(folder / "links.csv", "capacity_m3s", "capacity")
+
+
+def numbers_without_unit(folder: Path) -> None:
+    """A sign, and what is no number, are wrong in any unit; a percentage may not be."""
+    edit(folder / "demands.csv", "annual_hm3", "annual")
+    edit(folder / "demands.csv", "36.5", "-3.2")
+    edit(folder / "links.csv", "capacity_m3s", "capacity_km")
+    edit(folder / "links.csv", "turbine,50", "turbine,NaN")
+
+
+def series_values_below_zero_beside_gaps(folder: Path) -> None:
+    path = folder / "series" / "inflow_m3s.csv"
+    edit(path, "2001-03-01,10", "2001-03-01,NaN")
+    edit(path, "2001-05-01,10", "2001-05-01,-3")
+
+
 def everything_at_once(folder: Path) -> None:
     """Faults of every kind of file in one raise, sorted by file and line."""
     (folder / "basin.yaml").write_text(YAML.replace("currency", "curency"))

@@ -456,3 +456,27 @@ def test_many_faults_in_a_long_series_are_found_quickly(tmp_path: Path) -> None:
 def test_rows_are_written_as_they_are_given(tmp_path: Path) -> None:
     write_rows(tmp_path / "x.csv", [{"a": 1, "b": None}, {"c": "x,y"}])
     assert (tmp_path / "x.csv").read_text() == 'a,b,c\n1,,\n,,"x,y"\n'
+
+
+def test_an_inflow_node_without_inflow_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A column that was forgotten would be a river that is dry, and nobody told."""
+    read_basin(tiny_basin(tmp_path / "sound"))
+    assert caplog.text == ""
+    parts = tiny_parts()
+    series = {"inflow_m3s": {"date": month_starts("2001-01-01", 12), "lake": [10.0] * 12}}
+    folder = tiny_basin(tmp_path / "dry", nodes=parts["nodes"], series=series)
+    read_basin(folder)
+    assert "nodes.csv:2:8: no inflow at 'spring', of kind inflow; add a column" in caplog.text
+
+
+def test_without_settings_no_name_of_a_sector_is_unknown(tmp_path: Path) -> None:
+    """What is wrong is the missing file; a rule that names a sector is not."""
+    folder = tiny_basin(tmp_path / "tiny")
+    (folder / "basin.yaml").unlink()
+    findings = Findings()
+    basin = read_basin(folder, findings=findings)
+    assert [fault.code for fault, _ in findings.faults] == ["E101"]
+    assert list(basin.sectors) == ["domestic", "irrigation"]
+    assert set(basin.regions) == {"north", "south"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -22,6 +23,8 @@ from wateralloc.basin.settings import BasinFile, Label, by_language, read_settin
 from wateralloc.basin.topology import check_topology
 from wateralloc.errors import Findings, Position, listed, or_do, shown, suggest
 from wateralloc.tables import empty_table, read_table
+
+log = logging.getLogger(__name__)
 
 _EXTRA_FILES = ("SOURCES.md", "README*", "LICEN[CS]E*", "COPYING*", "*.py", ".*")
 _EXTRA_FOLDERS = ("derivation", "__pycache__", ".*")

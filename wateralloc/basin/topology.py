@@ -7,7 +7,6 @@ import networkx as nx
 from wateralloc.basin.model import Basin
 from wateralloc.errors import Findings, Position, TopologyError, listed, shown, suggest
 
-
 _OF_A_CYCLE = ("from", "to", "loss", "lag_periods", "cost")
 """Columns of links that say whether water may circle for nothing."""
 
