@@ -32,9 +32,10 @@ class Users(BaseModel):
         ):
             faults += unknown(key, getattr(self, key), known, key[:-1])
         if not faults and not self.users_in(basin):
-            faults.append(
-                ("", "E313", "no demand of the basin meets all of these; widen the lists")
-            )
+            text = "no demand of the basin meets all of these; widen the lists"
+            if basin.tables["demands"].empty:
+                text = "the basin has no demand that it could serve; add one to demands.csv"
+            faults.append(("", "E313", text))
         return faults
 
     def users_title(self) -> str:

@@ -40,3 +40,18 @@ def test_water_leaves_at_the_sinks(tmp_path):
 
 def test_golden(tmp_path):
     check_golden(two_seas(tmp_path), GOLDEN)
+
+
+def test_a_basin_may_be_one_place(tmp_path):
+    """A town at the sea: 5 and 20 flow by, 8 are asked."""
+    case = make_case(
+        tmp_path,
+        periods=2,
+        goals=[{"meet": {}}],
+        nodes=[{"name": "town", "kind": "sink"}],
+        demands=[{"name": "homes", "node": "town", "sector": "domestic", "demand_hm3_day": 8}],
+        series=inflow(town=[5, 20]),
+    )
+    _, values = solve(case)
+    assert values["withdrawal"] == {"homes": [5, 8]}
+    assert values["outflow"] == {"town": [0, 12]}

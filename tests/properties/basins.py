@@ -6,7 +6,7 @@ meets all hard limits: nobody withdraws, every node passes on what it gains.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,18 +120,18 @@ def networks(
         draw(st.sampled_from([*names[i + 1 :], *([] if names[i + 1 :] else ["sea"])]))
         for i in range(len(names))
     ]
-    gains = {
-        n: draw(
-            st.lists(
-                small_flows,
-                min_size=12 * (n_members - 1) + periods,
-                max_size=12 * (n_members - 1) + periods,
-            )
-        )
-        for n in draw(st.lists(st.sampled_from(names), unique=True, min_size=1, max_size=3))
-    }
+    months = month_starts("2001-01", 12 * (n_members - 1) + periods)
+
+    def of_months(values: st.SearchStrategy[float]) -> list[float]:
+        return draw(st.lists(values, min_size=len(months), max_size=len(months)))
+
+    gauged = draw(st.lists(st.sampled_from(names), unique=True, min_size=1, max_size=3))
+    gains = {n: of_months(small_flows) for n in gauged}
     least = {n: min(gains.get(n, [0.0])) for n in names}
     dams = draw(st.lists(st.sampled_from(names), unique=True, max_size=2))
+    # evaporation by series gives every member coefficients of its own
+    dry = {d: of_months(st.floats(0, 10).map(lambda v: round(v, 1))) for d in dams[:1]}
+    dry = dry if draw(st.booleans()) else {}
     demands = _users(draw, names)
     return {
         "periods": periods,
@@ -147,12 +147,10 @@ def networks(
         "links": _links(draw, names, below, dams, least),
         "demands": demands,
         "series": {
-            "inflow_hm3_day": {
-                "date": month_starts("2001-01", 12 * (n_members - 1) + periods),
-                **gains,
-            }
+            "inflow_hm3_day": {"date": months, **gains},
+            **({"evaporation_mm_day": {"date": months, **dry}} if dry else {}),
         },
-        **_reservoirs(draw, dams),
+        **_reservoirs(draw, dams, dry),
         **({"environmental_flows": flows_} if (flows_ := _life(draw, least)) else {}),
     }
 
@@ -214,7 +212,7 @@ def _users(draw: st.DrawFn, names: list[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _reservoirs(draw: st.DrawFn, dams: list[str]) -> dict[str, Any]:
+def _reservoirs(draw: st.DrawFn, dams: list[str], by_series: Collection[str]) -> dict[str, Any]:
     if not dams:
         return {}
     rows = [
@@ -225,7 +223,7 @@ def _reservoirs(draw: st.DrawFn, dams: list[str]) -> dict[str, Any]:
             "initial_hm3": INITIAL,
             "target_hm3": draw(st.sampled_from([DEAD, LOW])),
             "flood_limit_hm3": draw(st.sampled_from([HIGH, NORMAL])),
-            "evaporation_mm_day": draw(st.sampled_from([0, 3, 10])),
+            "evaporation_mm_day": None if dam in by_series else draw(st.sampled_from([0, 3, 10])),
             "curve": "dam",
         }
         for dam in dams

@@ -50,7 +50,7 @@ def case_of(drawn: dict[str, Any], goals: list[Any]) -> Case:
 # --- one formulation ----------------------------------------------------------------------------
 
 
-@settings(max_examples=40)
+@settings(max_examples=60)
 @given(drawn=networks(members=3), goals=linear_goals(), share=share_goals())
 def test_stacked_program_is_the_one_pyomo_writes(
     drawn: dict[str, Any], goals: list[Any], share: dict[str, Any]

@@ -32,6 +32,38 @@ def broken(m, case):
 
 def takes_nothing():
     pass
+
+
+def not_linear(m, case):
+    m.keep = pyo.Constraint(expr=m.flow["reach"] * m.withdrawal["rice"] >= 1)
+
+
+def not_continuous(m, case):
+    m.gate = pyo.Var(within=pyo.Binary)
+
+
+def of_another_length(m, case):
+    m.owed = pyo.Param(initialize=np.ones(7), mutable=True, within=pyo.Any)
+
+
+def not_a_number(m, case):
+    m.owed = pyo.Param(initialize=np.array([1, np.nan, 1]), mutable=True, within=pyo.Any)
+
+
+def with_an_objective(m, case):
+    m.most = pyo.Objective(expr=m.flow["reach"])
+
+
+def a_range(m, case):
+    m.keep = pyo.Constraint(expr=(0, m.flow["reach"], 3))
+
+
+def limit_is_nan(m, case):
+    m.keep = pyo.Constraint(expr=m.flow["reach"] >= float("nan"))
+
+
+def leaves(m, case):
+    raise SystemExit(7)
 """
 
 
@@ -73,11 +105,26 @@ def test_row_summed_over_a_window(tmp_path):
         ("takes_nothing", {}, r"E314 .*must take \(m, case\)"),
         ("keep_in_all", {}, r"E314 .*missing a required argument: 'volume'"),
         ("broken", {}, r"my_rules\.py:18: E314 rule 'own' failed: KeyError"),
+        ("not_linear", {}, r"my_rules\.py:25: E314 rule 'own': row 'keep' is not linear: flow"),
+        ("not_continuous", {}, r"E314 rule 'own': variable 'gate' is not continuous"),
+        ("of_another_length", {}, r"E314 .*'owed' is of shape \(7,\); must be .* 3 periods"),
+        ("not_a_number", {}, r"E314 .*'owed' has values that are not a number \(NaN\)"),
+        ("with_an_objective", {}, r"E314 .*'most' is an objective, which would have no effect"),
+        ("a_range", {}, r"my_rules\.py:\d+: E314 .*row 'keep' is an equality or a range"),
+        ("limit_is_nan", {}, r"E314 .*limit of row 'keep' is not a number \(NaN\)"),
+        ("leaves", {}, r"my_rules\.py:54: E314 rule 'own' failed: SystemExit: 7"),
     ],
 )
 def test_faults_of_the_function(tmp_path, function, arguments, text):
     with pytest.raises(InputError, match=text):
         solve(farm(tmp_path, function, **arguments))
+
+
+def test_line_of_a_fault_in_a_file_that_is_named_from_here(tmp_path, monkeypatch):
+    """Commands run in the folder of the study, so that paths are relative."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"^my_rules\.py:18: E314 rule 'own' failed"):
+        solve(farm(Path(), "broken"))
 
 
 def test_golden(tmp_path):

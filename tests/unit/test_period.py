@@ -16,7 +16,7 @@ from tests.everything import everything
 from tests.everything import parts as every_part
 from tests.small import make_case
 from wateralloc.catalogue import find
-from wateralloc.errors import ModelError
+from wateralloc.errors import InputError
 from wateralloc.parts import unit
 from wateralloc.period import Period, build_period, required_values
 
@@ -120,7 +120,7 @@ def rule_case(folder: Path, text: str) -> Any:
     ],
 )
 def test_row_with_two_limits_is_refused(tmp_path: Path, text: str, row: str) -> None:
-    with pytest.raises(ModelError, match=f"rule 'mine': row {row} is an equality or a range"):
+    with pytest.raises(InputError, match=f"rule 'mine': row '{row}' is an equality or a range"):
         build_period(rule_case(tmp_path, text))
 
 

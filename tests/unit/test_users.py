@@ -100,3 +100,10 @@ def test_unknown() -> None:
     assert unknown("of", ["a", "b"], ["a", "b", "c"], "item") == []
     ((key, code, text),) = unknown("of", ["a", "lke"], ["lake", "a"], "reservoir")
     assert (key, code, text) == ("of", "E313", "unknown reservoir 'lke'; did you mean 'lake'?")
+
+
+def test_a_basin_without_demands_is_told_so(tmp_path: Path) -> None:
+    place = read_basin(write_basin(tmp_path, nodes=[{"name": "sea", "kind": "sink"}]))
+    ((key, code, text),) = Users().check_users(place)
+    assert (key, code) == ("", "E313")
+    assert text == "the basin has no demand that it could serve; add one to demands.csv"

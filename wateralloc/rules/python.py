@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pyomo.environ as pyo
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -70,7 +72,7 @@ class Python(Rule):
             return [("file", "E314", f"file {shown(self.file)} {what}; name a Python file")]
         try:
             self.load()
-        except Exception as error:  # the user's file may raise anything
+        except (Exception, SystemExit) as error:  # the user's file may raise anything
             key = "function" if isinstance(error, LookupError | TypeError) else "file"
             return [(key, "E314", f"{shown(self.file)}: {_text(error)}")]
         return []
@@ -104,31 +106,79 @@ class Python(Rule):
         return function
 
     def constrain(self, m: pyo.ConcreteModel, case: Case) -> None:
+        file = shown(self.file)
+        before = {id(component) for component in m.component_objects()}
         try:
-            self.load()(m, case, **self.arguments)
-        except Exception as error:
-            line = _line_in(error, self.file)
-            raise CaseError(
-                [
-                    Fault(
-                        Position(shown(self.file), line),
-                        "E314",
-                        f"rule '{self.name}' failed: {_text(error)}; mend the function "
-                        f"'{self.function}'",
-                    )
-                ]
-            ) from error
+            function = self.load()
+            function(m, case, **self.arguments)
+        except (Exception, SystemExit) as error:
+            at = Position(file, _line_in(error, self.file))
+            text = f"rule '{self.name}' failed: {_text(error)}; mend the function '{self.function}'"
+            raise CaseError([Fault(at, "E314", text)]) from error
+        added = [c for c in m.component_objects() if id(c) not in before]
+        at = Position(file, function.__code__.co_firstlineno)
+        faults = [
+            Fault(at, "E314", f"rule '{self.name}': {text}")
+            for component in added
+            for text in _faults_of(component, case)
+        ]
+        if faults:
+            raise CaseError(faults)
 
 
-def _text(error: Exception) -> str:
+def _faults_of(component: Any, case: Case) -> Iterator[str]:
+    """Tell what a component, added by a user's function, may not be."""
+    name = component.name
+    if isinstance(component, pyo.Objective):
+        yield (
+            f"'{name}' is an objective, which would have no effect; add rows only, and say in the "
+            "goals of the case what is optimised"
+        )
+    elif isinstance(component, pyo.Var):
+        if not all(variable.is_continuous() for variable in component.values()):
+            yield f"variable '{name}' is not continuous; all must be, for a program that is linear"
+    elif isinstance(component, pyo.Param):
+        sizes = (case.n_members, case.n_periods)
+        for value in component.values() if component.mutable else ():
+            yield from _faults_of_number(f"parameter '{name}'", pyo.value(value), sizes)
+    elif isinstance(component, pyo.Constraint):
+        for row in component.values():
+            low, body, high = row.to_bounded_expression()
+            if body.polynomial_degree() not in (0, 1):
+                yield f"row '{row.name}' is not linear: {body}; write it as a linear expression"
+            elif any(isinstance(limit, float) and math.isnan(limit) for limit in (low, high)):
+                yield f"limit of row '{row.name}' is not a number (NaN); give a number"
+            elif row.equality or (low is not None and high is not None):
+                yield (
+                    f"row '{row.name}' is an equality or a range; write it as two rows, "
+                    "achieved >= required and achieved <= required"
+                )
+
+
+def _faults_of_number(what: str, value: Any, sizes: tuple[int, int]) -> Iterator[str]:
+    try:
+        array = np.asarray(value, float)
+        fits = np.broadcast_shapes(array.shape, sizes) == sizes
+    except (TypeError, ValueError):
+        array, fits = np.asarray(value), False
+    if not fits:
+        yield (
+            f"{what} is of shape {array.shape}; must be a number, or an array (time) of "
+            f"{sizes[1]} periods or (member, time) with {sizes[0]} members"
+        )
+    elif np.isnan(array).any():
+        yield f"{what} has values that are not a number (NaN); give numbers"
+
+
+def _text(error: BaseException) -> str:
     return str(error.args[0]) if type(error) is LookupError else f"{type(error).__name__}: {error}"
 
 
-def _line_in(error: Exception, file: Path) -> int:
+def _line_in(error: BaseException, file: Path) -> int:
     """Line of the user's file at which an error arose; 0 when it is elsewhere."""
     trace, line = error.__traceback__, 0
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(file):
+        if Path(trace.tb_frame.f_code.co_filename).resolve() == file.resolve():
             line = trace.tb_lineno
         trace = trace.tb_next
     return line
