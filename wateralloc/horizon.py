@@ -754,6 +754,13 @@ class Horizon:
         """Name every row of a member, as ``balance[son_tay]@2030-06-01``; totals: first period."""
         return _labels(self._row_copies, periods, self._stacked.n_rows)
 
+    def windows(self, constraint: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Periods of a constraint, ordered by its rows, and where in them each row starts."""
+        window = self._repeats.totals.get(id(constraint))
+        if window is None:
+            return np.arange(self.n_periods), np.arange(self.n_periods)
+        return self._windows(constraint, window)[:2]
+
     def first_periods(self, constraint: Any) -> np.ndarray:
         """First period of each row of a constraint (row)."""
         window = self._repeats.totals.get(id(constraint))

@@ -156,6 +156,12 @@ def test_dataset_describes_itself(results: Results) -> None:
     assert dataset["storage_end"].dims == ("member", "time", "reservoir")
     assert dataset["storage_end"].attrs["cell_methods"] == "time: point"
     assert dataset["balance_link_out"].attrs["balance_sign"] == -1
+    for name, variable in dataset.variables.items():
+        if variable.dtype.kind in "if":
+            assert {"units", "units_by"} & set(variable.attrs), name
+            assert variable.attrs["long_name"], name
+        if variable.dtype.kind == "f" and "time" in variable.dims[:-1]:
+            assert "cell_methods" in variable.attrs, name
     bounds = dataset["time_bnds"].values.astype("datetime64[D]")
     assert (bounds[:, 1] - bounds[:, 0] == np.timedelta64(1, "D")).all()
     words = dict(zip(dataset["word_name"].values, dataset["word_vi"].values, strict=True))

@@ -49,6 +49,15 @@ RULES: dict[str, tuple[Any, type | str, str]] = {
 }  # fmt: skip
 """Variables of the rules: dims, type and meaning."""
 
+UNITS_BY = {
+    "required": "rule_unit",
+    "achieved": "rule_unit",
+    "slack": "rule_unit",
+    "shadow_price": "shadow_price_stage, over rule_unit",
+    "value": "stage_unit",
+}
+"""What holds the unit of a variable whose rows differ in it."""
+
 
 def rule_variables(solution: Solution) -> dict[str, Variable]:
     """Lay out a row for each rule row and window, in the order of the case, as `RULES` says."""
@@ -58,14 +67,15 @@ def rule_variables(solution: Solution) -> dict[str, Variable]:
     for name, (dims, dtype, meaning) in RULES.items():
         shape = (n_members, 0) if dims == _MR else (0,)
         values = np.concatenate([np.empty(shape, dtype), *(t[name] for t in tables)], axis=-1)
-        variables[name] = variable(dims, values.astype(dtype), meaning)
+        more = {"units_by": UNITS_BY[name]} if name in UNITS_BY else {}
+        variables[name] = variable(dims, values.astype(dtype), meaning, **more)
     return variables
 
 
 def _rule_table(solution: Solution, row: RuleRow) -> dict[str, np.ndarray]:
     """Values of `RULES` for one row of a rule: (member, window) or (window)."""
     case, rule = solution.case, row.rule
-    order, starts = _windows(solution, row)
+    order, starts = solution.horizon.windows(row.constraint)
     first, last = order[starts], order[np.append(starts[1:], order.size)[: starts.size] - 1]
 
     def total(values: np.ndarray) -> np.ndarray:
@@ -96,15 +106,6 @@ def _rule_table(solution: Solution, row: RuleRow) -> dict[str, np.ndarray]:
         "rule_end": case.timeline.last_days[last].astype("datetime64[ns]"),
         **{name: np.full(starts.size, word, object) for name, word in words.items()},
     }
-
-
-def _windows(solution: Solution, row: RuleRow) -> tuple[np.ndarray, np.ndarray]:
-    """Periods that take part, ordered by window, and where in them each window starts."""
-    periods = np.arange(solution.case.n_periods)
-    window = solution.period.model.repeats.totals.get(id(row.constraint), periods)
-    order = np.argsort(window, kind="stable")
-    order = order[window[order] >= 0]
-    return order, np.flatnonzero(np.diff(window[order], prepend=-1))
 
 
 def _shadow_prices(
@@ -157,7 +158,9 @@ def stage_variables(solution: Solution) -> dict[str, Variable]:
         values = np.array([getattr(s.certificate, figure) for s in stages], float)
         columns[figure] = (values, f"certificate: {meaning}")
     variables = {
-        f"stage_{name}": variable("stage", values, meaning)
+        f"stage_{name}": variable(
+            "stage", values, meaning, **({"units_by": UNITS_BY[name]} if name in UNITS_BY else {})
+        )
         for name, (values, meaning) in columns.items()
     }
     drift = np.asarray(solution.drift, float)
@@ -191,6 +194,8 @@ def price_variables(solution: Solution) -> dict[str, Variable]:
             price + 0.0,
             "change of the goal's last objective, in the unit of its expression, by 1 hm3 more at "
             "the node, with the goals before it held",
+            cell_methods="time: mean",
+            units_by="goal",
         ),
         "water_value": variable(
             (*MT, "demand"),
@@ -198,6 +203,7 @@ def price_variables(solution: Solution) -> dict[str, Variable]:
             "deficit [hm3] avoided by 1 hm3 more at the node of the demand, among the users of the "
             "first goal that names it, with the goals before it held; 0 where no goal names it",
             "1",
+            "time: mean",
         ),
     }
 

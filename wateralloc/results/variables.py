@@ -22,7 +22,13 @@ def variable(
     cell_methods: str = "",
     **more: Any,
 ) -> Variable:
-    """Describe values by CF attributes; those that are empty are left out."""
+    """Describe values by CF attributes; those that are empty are left out.
+
+    Numbers without a unit have "1"; where the unit differs from row to row, ``units_by`` in `more`
+    names the variable that holds it.
+    """
+    if not units and "units_by" not in more and np.asarray(values).dtype.kind in "iuf":
+        units = "1"
     attrs = {"units": units, "long_name": long_name, "cell_methods": cell_methods}
     return dims, values, {key: text for key, text in attrs.items() if text} | more
 
