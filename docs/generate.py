@@ -19,7 +19,7 @@ from pydantic_core import PydanticUndefined
 
 import wateralloc
 from wateralloc import basin, catalogue, cli, errors, units
-from wateralloc.tables import Column, Table
+from wateralloc.tables import Column, Table, spellings
 
 SECTION = re.compile(r"^([A-Z]\w+)\n-{3,}\n", re.MULTILINE)
 
@@ -97,7 +97,7 @@ def _tables() -> str:
 
 
 def _label(column: Column) -> str:
-    name = f"{column.name}_<currency>_m3" if column.dimension == "price" else column.label
+    name = spellings(column, "<currency>")[0]
     return f"`{name}`"
 
 
@@ -127,7 +127,10 @@ def _units() -> str:
         (f"`_{unit.suffix}`", unit.text, unit.dimension, f"{unit.factor:g}")
         for unit in units.UNITS.values()
     ]
-    rows.append(("`_<currency>_m3`", "currency per m³", "price", "1"))
+    rows += [
+        ("`_<currency>_m3`", "currency per m³", "price", "1"),
+        ("`_<currency>_kwh`", "currency per kWh", "energy_price", "1"),
+    ]
     return (
         "# Units\n\nThe ending of a column names its unit. Values are converted once, when read: "
         "multiplied by the factor to the usual unit of their dimension (that with factor 1).\n\n"

@@ -18,7 +18,7 @@ def keep_a_tenth(m, case):
 
 
 def everything(folder: Path, **changes: Any) -> Case:
-    """``head -> lake -> fork -> sea``, a field beside the fork; six days, five goals, six rules."""
+    """``head -> lake -> fork -> sea``, a field beside the fork; six days, six goals, six rules."""
     (folder / "own_rule.py").write_text(OWN_RULE, encoding="utf-8")
     return make_case(folder, **(parts() | changes))
 
@@ -27,9 +27,11 @@ def parts() -> dict[str, Any]:
     """Arguments of :func:`tests.small.make_case`."""
     return {
         "periods": 6,
+        "more": {"works": {"scheme": "2001-01-03"}},
         "goals": [
             {"meet": {"sectors": ["domestic"]}},
             {"share": {"sectors": ["irrigation"], "among": "demand", "window": "horizon"}},
+            {"prefer": {"sectors": ["industry"]}},
             {"minimise": "spill"},
             {"maximise": {"quantity": "storage_end", "when": "last"}},
             {"minimise": "cost"},
@@ -44,7 +46,11 @@ def parts() -> dict[str, Any]:
             {"rule": "quota", "name": "cap", "sectors": ["industry"], "volume_hm3": 9,
              "window": "horizon"},
             {"rule": "quota", "name": "soft_cap", "sectors": ["irrigation"],
-             "share_of_demand": 0.5, "soft": {"goal": 6}},
+             "share_of_demand": 0.5, "soft": {"goal": 7}},
+            {"rule": "minimum_level", "name": "gates", "at": "fork",
+             "level_m": {"from": "01-02", "to": "01-03", "value": 1.4}},
+            {"rule": "salinity_control", "name": "salt", "at": ["gulf"],
+             "flow_m3s": {"from": "01-02", "to": "01-04", "value": 8}},
             {"rule": "python", "name": "own", "file": "own_rule.py", "function": "keep_a_tenth"},
         ],
         "nodes": [
@@ -52,6 +58,9 @@ def parts() -> dict[str, Any]:
             {"name": "lake", "kind": "reservoir"},
             {"name": "fork", "kind": "junction"},
             {"name": "field", "kind": "junction"},
+            {"name": "ground", "kind": "aquifer"},
+            {"name": "coast", "kind": "control"},
+            {"name": "gulf", "kind": "sink"},
             {"name": "sea", "kind": "sink"},
         ],
         "links": [
@@ -61,29 +70,93 @@ def parts() -> dict[str, Any]:
              "capacity_hm3_day": 25, "minimum_hm3_day": 1},
             {"name": "weir", "from": "lake", "to": "fork", "kind": "spillway"},
             {"name": "ditch", "from": "fork", "to": "field", "kind": "canal",
-             "capacity_hm3_day": 9, "loss_fraction": 0.1, "cost_vnd_m3": 3},
+             "capacity_hm3_day": 9, "loss_fraction": 0.1, "cost_vnd_m3": 3,
+             "muskingum_k_h": 18, "muskingum_x": 0.2, "initial_storage_hm3": 2},
             {"name": "lower", "from": "fork", "to": "sea", "kind": "reach", "lag_periods": 1,
              "initial_hm3_day": 4},
-            {"name": "drain", "from": "field", "to": "sea", "kind": "reach"},
+            {"name": "branch", "from": "fork", "to": "coast", "kind": "distributary"},
+            {"name": "creek", "from": "fork", "to": "sea", "kind": "distributary"},
+            {"name": "mouth", "from": "coast", "to": "gulf", "kind": "reach"},
+            {"name": "side", "from": "coast", "to": "sea", "kind": "reach"},
+            {"name": "tunnel", "from": "lake", "to": "field", "kind": "transfer",
+             "capacity_hm3_day": 2, "loss_fraction": 0.05, "cost_vnd_m3": 1},
+            {"name": "spring", "from": "ground", "to": "fork", "kind": "reach",
+             "minimum_hm3_day": 0.1},
+            {"name": "well", "from": "ground", "to": "field", "kind": "pump"},
+            {"name": "drain", "from": "field", "to": "sea", "kind": "reach", "lag_h": 36,
+             "initial_hm3_day": 1},
         ],
         "reservoirs": [
             {"name": "lake", "dead_hm3": 10, "normal_hm3": 60, "initial_hm3": 30,
-             "target_hm3": 25, "curve": "lake", "evaporation_mm_day": 12, "flood_limit_hm3": 55}
+             "target_hm3": 25, "curve": "lake", "evaporation_mm_day": 12, "flood_limit_hm3": 55,
+             "minimum_storage_hm3": 12, "target_maximum_hm3": 58, "rain_mm_day": 3,
+             "seepage_mm_day": 5, "seepage_to": "fork"}
+        ],
+        "aquifers": [
+            {"name": "ground", "dead_hm3": 3, "capacity_hm3": 40, "initial_hm3": 20,
+             "target_hm3": 18, "recharge_hm3_day": 0.4, "pumping_limit_hm3_day": 2,
+             "pumping_cost_vnd_m3": 1, "sustainable_yield_hm3": 9, "yield_years": 2,
+             "stream": "fork", "depletion_fraction": 0.5, "depletion_lag_periods": 1,
+             "depletion_weights": "0.6 0.4", "initial_pumping_hm3_day": 0.5}
+        ],
+        "zones": [
+            {"name": "buffer", "reservoir": "lake", "top_hm3": 30},
+            {"name": "conservation", "reservoir": "lake", "top_hm3": 60},
         ],
         "curves": [
             *({"curve": "lake", "x": x, "y": 100 + x / 10, "x_unit": "hm3", "y_unit": "m"}
               for x in (0, 30, 60)),
             *({"curve": "lake", "x": x, "y": y, "x_unit": "hm3", "y_unit": "km2"}
               for x, y in ((0, 1), (30, 6), (60, 8))),
+            *({"curve": "branch", "x": x, "y": y, "x_unit": "m3s", "y_unit": "fraction"}
+              for x, y in ((50, 0.3), (250, 0.5))),
+            *({"curve": "stage", "x": x, "y": y, "x_unit": "m3s", "y_unit": "m"}
+              for x, y in ((5, 0.4), (50, 1.2), (300, 3))),
+        ],
+        "splits": [
+            {"name": "to_branch", "node": "fork", "link": "branch", "curve": "branch"},
+            {"name": "to_creek", "node": "fork", "link": "creek",
+             "minimum_share_fraction": 0.05, "maximum_share_fraction": 0.2},
+            {"name": "old_mouth", "node": "coast", "link": "mouth", "share_fraction": 0.4,
+             "to_year": 2000},
+            {"name": "new_mouth", "node": "coast", "link": "mouth", "share_fraction": 0.6,
+             "from_year": 2001},
+        ],
+        "ratings": [
+            {"name": "fork_level", "node": "fork", "curve": "stage"},
+        ],
+        "intakes": [
+            {"name": "sluice", "node": "coast", "flow_at": "fork", "threshold_m3s": 30,
+             "full_m3s": 90, "capacity_hm3_day": 3},
         ],
         "demands": [
             {"name": "town", "node": "head", "sector": "domestic", "annual_hm3": 2 * 365,
              "consumption_fraction": 0.2, "return_to": "lake", "return_lag_periods": 1,
              "return_weights": "0.7 0.3", "value_vnd_m3": 9},
+            {"name": "village", "node": "ground", "sector": "domestic", "annual_hm3": 0.5 * 365},
             {"name": "rice", "node": "field", "sector": "irrigation", "annual_hm3": 10 * 365,
              "consumption_fraction": 0.7, "return_to": "sea"},
             {"name": "maize", "node": "lake", "sector": "irrigation", "annual_hm3": 6 * 365},
             {"name": "mill", "node": "fork", "sector": "industry", "annual_hm3": 3 * 365},
+            {"name": "shrimp", "node": "coast", "sector": "aquaculture", "annual_hm3": 2 * 365},
+            {"name": "garden", "node": "field", "sector": "irrigation", "area_ha": 3000,
+             "requirement_mm_day": 8, "conveyance_fraction": 0.8, "consumption_fraction": 0.6,
+             "return_to": "field", "return_lag_periods": 2, "initial_withdrawal_hm3_day": 0.2},
+        ],
+        "sources": [
+            {"name": "mill_weir", "demand": "mill", "node": "fork", "capacity_hm3_day": 2},
+            {"name": "mill_pipe", "demand": "mill", "node": "lake", "preference": 2,
+             "cost_vnd_m3": 2, "loss_fraction": 0.1, "loss_to": "fork"},
+        ],
+        "benefits": [
+            {"demand": "rice", "month": 1, "up_to_fraction": 0.5, "value_vnd_m3": 20},
+            {"demand": "rice", "month": 1, "up_to_fraction": 1, "value_vnd_m3": 8},
+            {"demand": "maize", "up_to_flow_hm3_day": 4, "value_vnd_m3": 12},
+        ],
+        "pumps": [{"link": "tunnel", "energy_kwh_m3": 0.5, "price_vnd_kwh": 4}],
+        "works": [
+            {"name": "scheme", "link": "tunnel", "investment_million": 900,
+             "annual_cost_million": 73}
         ],
         "environmental_flows": [{"name": "life", "node": "lake", "minimum_hm3_day": 1.5}],
         "series": inflow(head=[40, 30, 8, 3, 2, 12]),

@@ -61,8 +61,8 @@ def solve(case: Case) -> tuple[Solution, dict[str, dict[str, list[float]]]]:
     solution = solve_perfect(case)
     values = {
         quantity.name: {
-            item: [round(float(v), 9) for v in solution.value(expression)[0]]
-            for item, expression in quantity.values.items()
+            item: [round(float(v), 9) for v in solution.value_of(quantity, item)[0]]
+            for item in quantity.values
         }
         for quantity in solution.period.quantities()
     }

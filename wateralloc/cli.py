@@ -608,6 +608,7 @@ def _declared_tables() -> list[Any]:
 
 
 def _describe_table(table: Any) -> dict[str, Any]:
+    from wateralloc.tables import spellings
     from wateralloc.units import UNITS
 
     def limit(value: float) -> float | None:
@@ -619,7 +620,7 @@ def _describe_table(table: Any) -> dict[str, Any]:
         "required": table.required,
         "columns": [
             {
-                "name": f"{c.name}_<currency>_m3" if c.dimension == "price" else c.label,
+                "name": spellings(c, "<currency>")[0],
                 "meaning": c.meaning,
                 "type": c.type,
                 "dimension": c.dimension,

@@ -18,7 +18,7 @@ members have the same matrix with other numbers, so index arrays are kept once a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,10 +26,12 @@ import pyomo.environ as pyo
 import scipy.sparse as sp
 from pyomo.common.numeric_types import native_numeric_types
 from pyomo.core.expr import NPV_MaxExpression, NPV_MinExpression
+from pyomo.core.expr.visitor import identify_mutable_parameters
 from pyomo.repn import generate_standard_repn
 
 from wateralloc.errors import ModelError
 from wateralloc.repeats import Carried, Repeats
+from wateralloc.tangents import Tangent
 
 _INDEX = np.int32
 _ALL = slice(None)
@@ -227,6 +229,7 @@ class _Block:
     periods : the periods that take part, ordered by window; all of them as a slice
     starts : position in `periods` where each window starts; None where each period is a row
     n_entries : how many numbers of the matrix they are
+    moving : constant and coefficients as expressions, where a line of ``m.tangents`` is in them
     """
 
     copies: _Copies
@@ -239,6 +242,30 @@ class _Block:
     periods: Any
     starts: np.ndarray | None
     n_entries: int
+    moving: tuple[Any, list[Any]] | None = None
+
+
+@dataclass(frozen=True)
+class _ByColumns:
+    """How entries, row by row, become the numbers of the matrix, column by column.
+
+    Attributes
+    ----------
+    order : entry of each number, sorted
+    start : where the numbers start that add up to one; None where none do
+    used : numbers that are kept; None where all are
+    """
+
+    order: np.ndarray
+    start: np.ndarray | None
+    used: np.ndarray | None
+
+    def numbers(self, entries: np.ndarray) -> np.ndarray:
+        """Numbers of the matrix (member, nonzero) from entries (member, entry)."""
+        data = entries[:, self.order]
+        if self.start is not None:
+            data = np.add.reduceat(data, self.start, axis=1)
+        return data if self.used is None else data[:, self.used]
 
 
 class Horizon:
@@ -265,6 +292,11 @@ class Horizon:
         self.lp: LinearProgram | None = None
         self._shape = (n_members, n_periods)
         self._repeats: Repeats = getattr(model, "repeats", None) or Repeats()
+        self._tangents: list[Tangent] = getattr(getattr(model, "tangents", None), "all", [])
+        self._moves = {id(data) for t in self._tangents for data in (t.intercept, *t.slopes)}
+        self._moving: list[tuple[_Block, slice]] = []
+        self._entries: np.ndarray | None = None
+        self._by_columns: _ByColumns | None = None
         self._column_copies: list[_Copies] = []
         self._row_copies: list[_Copies] = []
         self._terms: dict[int, tuple[Any, Terms]] = {}
@@ -309,8 +341,14 @@ class Horizon:
 
     def _standard(self, expression: Any) -> tuple[Any, list[np.ndarray], list[Any], list[Any]]:
         """Constant, index maps, coefficients and variables of a linear expression."""
+        constant, maps, coefficients, variables = self._symbols(expression)
+        number = self._number
+        return number(constant), maps, [number(c) for c in coefficients], variables
+
+    def _symbols(self, expression: Any) -> tuple[Any, list[np.ndarray], list[Any], list[Any]]:
+        """As :meth:`_standard`, with constant and coefficients as data expressions."""
         if expression.__class__ in native_numeric_types or isinstance(expression, np.ndarray):
-            return self._number(expression), [], [], []
+            return expression, [], [], []
         repn = generate_standard_repn(expression, compute_values=False)
         if not repn.is_linear():
             raise ModelError(f"expression is not linear: {expression}")
@@ -323,8 +361,7 @@ class Horizon:
                 f"'{alien.name}' is not a variable of the stacked period model; "
                 "declare it on the model before it is stacked"
             ) from None
-        number = self._number
-        return number(repn.constant), maps, [number(c) for c in repn.linear_coefs], repn.linear_vars
+        return repn.constant, maps, list(repn.linear_coefs), repn.linear_vars
 
     def terms(self, expression: Any) -> Terms:
         """Stack a linear expression of the period, or data (a number or an array).
@@ -420,6 +457,38 @@ class Horizon:
             self._check_notes()
             lower, upper, common = self._lay_columns()
             self.lp = self._lay_rows(lower, upper, common)
+        return self.lp
+
+    def moves(self, expression: Any) -> bool:
+        """Tell whether a line of ``m.tangents`` is in an expression."""
+        if not self._moves or expression.__class__ in native_numeric_types:
+            return False
+        return any(id(data) in self._moves for data in identify_mutable_parameters(expression))
+
+    def forget(self) -> None:
+        """Forget the values of expressions, after lines of ``m.tangents`` have moved."""
+        self._terms.clear()
+
+    def refresh(self) -> LinearProgram:
+        """Renew the numbers of the stacked program, after lines of ``m.tangents`` have moved.
+
+        Only the rows in which they stand are read again; columns, bounds and the places of all
+        numbers stay.
+        """
+        lp = self._stacked
+        self.forget()
+        row_lower, row_upper = lp.row_lower.copy(), lp.row_upper.copy()
+        for block, entries in self._moving:
+            constant, coefficients = block.moving
+            block.constant = self._number(constant)
+            block.coefficients = [self._number(c) for c in coefficients]
+            self._write_numbers(block, self._entries[:, entries])
+            self._write_limits(block, row_lower, row_upper)
+        if self._moving:
+            data = self._by_columns.numbers(self._entries)
+            if not np.isfinite(data).all():
+                self._refuse_coefficients([block for block, _ in self._moving])
+            self.lp = replace(lp, data=data, row_lower=row_lower, row_upper=row_upper)
         return self.lp
 
     def _check_notes(self) -> None:
@@ -622,7 +691,12 @@ class Horizon:
                 taken, starts, first_periods = self._windows(constraint, window)
                 copies = _Copies(constraint, n_rows, first_periods)
             try:
-                constant, maps, coefficients, variables = self._standard(body)
+                symbols = self._symbols(body)
+                maps, variables = symbols[1], symbols[3]
+                constant, coefficients = (
+                    self._number(symbols[0]),
+                    [self._number(c) for c in symbols[2]],
+                )
                 lower = None if low is None else self._number(low)
                 upper = lower if high is low else None if high is None else self._number(high)
             except ModelError as error:
@@ -632,6 +706,7 @@ class Horizon:
                 _Block(
                     copies, maps, coefficients, variables, constant, lower, upper,
                     taken, starts, n_entries,
+                    (symbols[0], symbols[2]) if self.moves(body) else None,
                 )
             )  # fmt: skip
             self._row_copies.append(copies)
@@ -653,42 +728,63 @@ class Horizon:
         row_lower = np.empty((self.n_members, n_rows))
         row_upper = np.empty((self.n_members, n_rows))
         start = 0
+        self._moving = []
         for block in blocks:
             if not block.copies.count:
                 continue
-            span, end = block.copies.span, start + block.n_entries
-            length[span] = self._write(block, column[start:end], data[:, start:end])
+            end = start + block.n_entries
+            length[block.copies.span] = self._write_columns(block, column[start:end])
+            self._write_numbers(block, data[:, start:end])
+            self._write_limits(block, row_lower, row_upper)
+            if block.moving:
+                self._moving.append((block, slice(start, end)))
             start = end
-            low, high = block.lower, block.upper
-            row_lower[:, span] = -np.inf if low is None else self._limit(block, low)
-            if high is low and low is not None:
-                row_upper[:, span] = row_lower[:, span]
-            else:
-                row_upper[:, span] = np.inf if high is None else self._limit(block, high)
         if not np.isfinite(data).all():
             self._refuse_coefficients(blocks)
         if not ((row_lower < np.inf).all() and (row_upper > -np.inf).all()):
             self._refuse_limit(~(row_lower < np.inf), self._row_copies, "lower limit")
             self._refuse_limit(~(row_upper > -np.inf), self._row_copies, "upper limit")
-        indptr, indices, data = _by_columns(length, column, data, n_columns)
+        if self._moving:
+            moving = np.zeros(n_entries, bool)
+            for _, span in self._moving:
+                moving[span] = True
+            self._entries = data
+            indptr, indices, self._by_columns = _sort_by_columns(
+                length, column, data, n_columns, moving
+            )
+            data = self._by_columns.numbers(data)
+        else:
+            indptr, indices, data = _by_columns(length, column, data, n_columns)
         return LinearProgram(
             indptr, indices, data, col_lower, col_upper, row_lower, row_upper, common
         )
 
-    def _write(self, block: _Block, column: np.ndarray, data: np.ndarray) -> Any:
-        """Write the entries of a block row by row; return how many each row has."""
+    def _write_columns(self, block: _Block, column: np.ndarray) -> Any:
+        """Write the columns of a block's entries row by row; return how many each row has."""
         n_terms, taken = len(block.maps), block.periods
         if n_terms:
             column = column.reshape(-1, n_terms)
-            data = data.reshape(self.n_members, -1, n_terms)
-            for j, (map_, coefficient) in enumerate(
-                zip(block.maps, block.coefficients, strict=True)
-            ):
+            for j, map_ in enumerate(block.maps):
                 column[:, j] = map_[taken]
-                data[:, :, j] = self._take(coefficient, taken)
         if block.starts is None:
             return n_terms
         return n_terms * np.diff(block.starts, append=taken.size)
+
+    def _write_numbers(self, block: _Block, data: np.ndarray) -> None:
+        """Write the numbers of a block's entries row by row (member, entry)."""
+        if block.maps:
+            data = data.reshape(self.n_members, -1, len(block.maps))
+            for j, coefficient in enumerate(block.coefficients):
+                data[:, :, j] = self._take(coefficient, block.periods)
+
+    def _write_limits(self, block: _Block, row_lower: np.ndarray, row_upper: np.ndarray) -> None:
+        """Write the limits of a block's rows (member, row)."""
+        span, low, high = block.copies.span, block.lower, block.upper
+        row_lower[:, span] = -np.inf if low is None else self._limit(block, low)
+        if high is low and low is not None:
+            row_upper[:, span] = row_lower[:, span]
+        else:
+            row_upper[:, span] = np.inf if high is None else self._limit(block, high)
 
     def _take(self, number: Any, periods: Any) -> Any:
         """Numbers of the given periods, still to be broadcast over members."""
@@ -813,21 +909,14 @@ def _by_columns(
     -------
     indptr, indices, data : by columns, rows in order within each
     """
-    row_start = np.zeros(length.size + 1, _INDEX)
-    np.cumsum(length, out=row_start[1:])
-    # several members: the positions of the entries travel in place of numbers
-    alone = data.shape[0] == 1
-    carry = data[0] if alone else np.arange(column.size, dtype=_INDEX)
-    matrix = sp.csr_matrix((carry, column, row_start), shape=(length.size, n_columns)).tocsc()
-    indptr, indices = matrix.indptr, matrix.indices
-    data = matrix.data[None] if alone else data[:, matrix.data]
-
-    is_first = np.empty(indices.size, bool)
-    is_first[:1] = True
-    np.not_equal(indices[1:], indices[:-1], out=is_first[1:])
-    is_first[indptr[:-1][indptr[:-1] < indices.size]] = True
-    if not is_first.all():
-        start = np.flatnonzero(is_first)
+    if data.shape[0] > 1:
+        indptr, indices, how = _sort_by_columns(length, column, data, n_columns)
+        return indptr, indices, how.numbers(data)
+    # the numbers of one member travel themselves
+    indptr, indices, numbers = _transposed(length, column, data[0], n_columns)
+    start = _first_of_each(indptr, indices)
+    data = numbers[None]
+    if start is not None:
         data = np.add.reduceat(data, start, axis=1)
         indices, indptr = indices[start], np.searchsorted(start, indptr).astype(_INDEX)
     used = data.any(axis=0)
@@ -835,3 +924,51 @@ def _by_columns(
         indptr = np.append(0, np.cumsum(used))[indptr].astype(_INDEX)
         indices, data = indices[used], data[:, used]
     return indptr, indices, data
+
+
+def _sort_by_columns(
+    length: np.ndarray,
+    column: np.ndarray,
+    data: np.ndarray,
+    n_columns: int,
+    moving: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, _ByColumns]:
+    """As :func:`_by_columns`, but find how numbers come from entries; those `moving` are kept.
+
+    Returns
+    -------
+    indptr, indices : by columns, rows in order within each
+    how : gives the numbers
+    """
+    positions = np.arange(column.size, dtype=_INDEX)
+    indptr, indices, order = _transposed(length, column, positions, n_columns)
+    start = _first_of_each(indptr, indices)
+    if start is not None:
+        indices, indptr = indices[start], np.searchsorted(start, indptr).astype(_INDEX)
+    how = _ByColumns(order, start, None)
+    used = np.asarray(how.numbers(data).any(axis=0))
+    if moving is not None:
+        used |= how.numbers(moving[None].astype(float))[0] > 0
+    if used.all():
+        return indptr, indices, how
+    indptr = np.append(0, np.cumsum(used))[indptr].astype(_INDEX)
+    return indptr, indices[used], _ByColumns(order, start, used)
+
+
+def _transposed(
+    length: np.ndarray, column: np.ndarray, carry: np.ndarray, n_columns: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sort what entries carry by column, then row: indptr, rows, and what they carry."""
+    row_start = np.zeros(length.size + 1, _INDEX)
+    np.cumsum(length, out=row_start[1:])
+    matrix = sp.csr_matrix((carry, column, row_start), shape=(length.size, n_columns)).tocsc()
+    return matrix.indptr, matrix.indices, matrix.data
+
+
+def _first_of_each(indptr: np.ndarray, indices: np.ndarray) -> np.ndarray | None:
+    """First entry of each run of the same row within a column; None where no row comes twice."""
+    is_first = np.empty(indices.size, bool)
+    is_first[:1] = True
+    np.not_equal(indices[1:], indices[:-1], out=is_first[1:])
+    is_first[indptr[:-1][indptr[:-1] < indices.size]] = True
+    return None if is_first.all() else np.flatnonzero(is_first)

@@ -16,9 +16,10 @@ from wateralloc.case import Case
 from wateralloc.errors import ModelError
 from wateralloc.goals import Goal
 from wateralloc.goals.keep import Keep
-from wateralloc.parts import Quantity, parts, quantities, unit
+from wateralloc.parts import DATA, Quantity, parts, quantities, unit
 from wateralloc.repeats import Repeats
 from wateralloc.rules import Rule
+from wateralloc.tangents import Tangents
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class Period:
 
     Attributes
     ----------
-    model : Pyomo model; ``model.repeats`` says how it repeats
+    model : Pyomo model; ``model.repeats`` says how it repeats, ``model.tangents`` what of it is
+        not linear
     goals : (place, goal) in order, with the soft rules at their places
     balance : node -> name of amount -> (sign, linear expression)
     """
@@ -75,6 +77,7 @@ def build_period(case: Case) -> Period:
     """
     m = pyo.ConcreteModel(case.name)
     m.repeats = Repeats()
+    m.tangents = Tangents(m)
     m.node = pyo.Set(initialize=list(case.basin.tables["nodes"].index))
     m.rules = pyo.Block(concrete=True)
     m.goals = pyo.Block(concrete=True)
@@ -112,10 +115,14 @@ def _add_rules(m: pyo.ConcreteModel, case: Case) -> tuple[RuleRow, ...]:
     m.shortfall = pyo.Var(
         [label for label in labels if label[0] in soft], bounds=(0, None), units=unit("hm3")
     )
+    # the shortfall of energy is in GWh, whatever it is called
+    m.gwh_of_shortfall = pyo.Param(initialize=1.0, units=unit("GWh/hm3"), **DATA)
     for row in rule_rows:
         if row.rule.soft:
-            sign = 1 if row.sense == ">=" else -1
-            relaxed = row.achieved + sign * m.shortfall[row.rule.name, row.label]
+            shortfall = m.shortfall[row.rule.name, row.label]
+            if row.rule.reported_in == "gwh":
+                shortfall = m.gwh_of_shortfall * shortfall
+            relaxed = row.achieved + (shortfall if row.sense == ">=" else -shortfall)
             limits = (row.required, None) if row.sense == ">=" else (None, row.required)
             row.constraint.set_value((limits[0], relaxed, limits[1]))
     return tuple(rule_rows)

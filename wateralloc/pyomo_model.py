@@ -21,10 +21,16 @@ from wateralloc.case import Case
 from wateralloc.goals import Goal
 from wateralloc.period import Period, build_period
 from wateralloc.repeats import Carried
+from wateralloc.tangents import Tangent
 
 
-def to_pyomo(case: Case) -> pyo.ConcreteModel:
+def to_pyomo(case: Case, *, lines: bool = True) -> pyo.ConcreteModel:
     """Write a case as one Pyomo model over all members and periods.
+
+    Parameters
+    ----------
+    lines : what is not linear (energy by head, lake area, splits) stands as the straight line of
+        the first pass; else as it is, for a solver of nonlinear programs
 
     Variables and rows keep the names of the period model, indexed by (item, member, period number);
     a row that holds for a window stands at the window's first period.  Each linear goal is an
@@ -37,11 +43,13 @@ def to_pyomo(case: Case) -> pyo.ConcreteModel:
         With ``model.member`` and ``model.period`` as sets.
     """
     period = build_period(case)
-    return _Writer(period).write()
+    return _Writer(period, lines).write()
 
 
 class _Writer:
-    def __init__(self, period: Period) -> None:
+    def __init__(self, period: Period, lines: bool) -> None:
+        tangents = () if lines else period.model.tangents.all
+        self.tangents = {id(tangent.line): tangent for tangent in tangents}
         self.period, self.case, self.m = period, period.case, period.model
         self.shape = (self.case.n_members, self.case.n_periods)
         self.columns: dict[tuple[int, int, int], Any] = {}
@@ -125,6 +133,11 @@ class _Writer:
             return self._number(expression, k, t)
         return _At(self, k, t).walk_expression(expression)
 
+    def _truth(self, tangent: Tangent, k: int, t: int) -> Any:
+        """What a line stands for, in one member and period."""
+        arguments = (self._at(argument, k, t) for argument in tangent.arguments)
+        return tangent.function(*arguments, *(self._number(data, k, t) for data in tangent.data))
+
     def _write_constraint(self, full: pyo.ConcreteModel, constraint: Any) -> None:
         rows = {}
         for index, item in constraint.items():
@@ -182,6 +195,8 @@ class _At(ExpressionReplacementVisitor):
             return False, child
         if isinstance(child, np.ndarray):
             return False, float(np.broadcast_to(child, self.writer.shape)[self.k, self.t])
+        if id(child) in self.writer.tangents:
+            return False, self.writer._truth(self.writer.tangents[id(child)], self.k, self.t)
         if child.is_variable_type():
             return False, self.writer._column(child, self.k, self.t)
         if child.is_parameter_type():
@@ -197,6 +212,8 @@ def _row(body: Any, lower: float | None, upper: float | None) -> tuple[Any, ...]
     None where it has no limit.
     """
     repn = generate_standard_repn(body)
+    if not repn.is_linear():
+        return None if lower is None and upper is None else (lower, body, upper)
     terms = LinearExpression(linear_coefs=repn.linear_coefs, linear_vars=repn.linear_vars)
     low, high = (
         None if limit is None or not np.isfinite(limit) else limit - repn.constant

@@ -164,11 +164,14 @@ class Stages:
     ----------
     lp : program; its bounds are copied, the caller's stay as they are
     where : text that names the member in messages
+    bases : optimal bases by the name of the optimum: those of a former, similar program to start
+        from; those found here take their place
     """
 
     lp: MemberProgram
     where: str = ""
     optima: list[Optimum] = field(default_factory=list)
+    bases: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         lp = self.lp
@@ -216,6 +219,8 @@ class Stages:
         else:
             columns = np.arange(scaled.size, dtype=np.int32)
             self._highs.changeColsCost(scaled.size, columns, scaled)
+        if name in self.bases:
+            self._highs.setBasis(self.bases[name])
         x, y, certificate, iterations, cold_again = self._solve(name, scaled)
         optimum = Optimum(
             name,
@@ -231,6 +236,7 @@ class Stages:
             cold_again,
         )
         self.optima.append(optimum)
+        self.bases[name] = self._highs.getBasis()
         return optimum
 
     def _solve(
@@ -239,7 +245,7 @@ class Stages:
         """Solve from the present basis; cold where that fails, is not certified or is coarse."""
         iterations = 0
         best: tuple[np.ndarray, np.ndarray, Certificate] | None = None
-        attempts = list(ATTEMPTS) if self.optima else list(ATTEMPTS)[1:]
+        attempts = list(ATTEMPTS) if self.optima or name in self.bases else list(ATTEMPTS)[1:]
         for attempt in attempts:
             status, x, y, more = self._run(attempt)
             iterations += more

@@ -26,7 +26,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from wateralloc.errors import Findings, Position, listed, shown, suggest
-from wateralloc.units import CANONICAL, UNITS, price_suffix, split_unit
+from wateralloc.units import CANONICAL, PRICES, UNITS, price_suffix, split_unit
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Column:
     meaning : one sentence for the reference
     type : ``name`` (identifier), ``text``, ``number``, ``integer``, ``numbers`` (list separated by
         spaces), ``date`` or ``boolean``
-    dimension : dimension of a number (a key of :data:`wateralloc.units.CANONICAL`, or ``price``);
+    dimension : dimension of a number (a key of :data:`wateralloc.units.CANONICAL` or ``PRICES``);
         None where it has no unit and so no suffix
     required : the column must be there and every cell filled
     default : value of an empty cell or an absent column; None means "no value"
@@ -67,7 +67,7 @@ class Column:
     @property
     def label(self) -> str:
         """Name with its canonical unit, as in results and the reference."""
-        if self.dimension is None or self.dimension == "price":
+        if self.dimension is None or self.dimension in PRICES:
             return self.name
         return f"{self.name}_{CANONICAL[self.dimension]}"
 
@@ -453,8 +453,8 @@ def spellings(column: Column, currency: str | None = "") -> list[str]:
     """
     if column.dimension is None:
         return [column.name]
-    if column.dimension == "price":
-        return [f"{column.name}_{price_suffix(currency or 'currency')}"]
+    if column.dimension in PRICES:
+        return [f"{column.name}_{price_suffix(currency or 'currency', column.dimension)}"]
     units = (unit for unit in UNITS.values() if unit.dimension == column.dimension)
     return [f"{column.name}_{unit.suffix}" for unit in units]
 
@@ -480,8 +480,8 @@ def match_column(
             return column, 1.0
         ways = " or ".join(spellings(column, currency))
         raise ColumnFault("E207", f"column '{label}' has no unit; write {ways}", column)
-    price = re.fullmatch(r"(.+)_([a-z]{3})_m3", label)
-    if price and price[1] in by_name and by_name[price[1]].dimension == "price":
+    price = re.fullmatch(r"(.+)_([a-z]{3})_(m3|kwh)", label)
+    if price and price[1] in by_name and PRICES.get(str(by_name[price[1]].dimension)) == price[3]:
         column = by_name[price[1]]
         if currency is None or price[2] == currency.lower():
             return column, 1.0

@@ -52,17 +52,52 @@ UNITS: dict[str, Unit] = {
     **_units("area", km2=(1, "km2"), ha=(1e-2, "ha")),
     **_units("power", mw=(1, "MW")),
     **_units("energy", gwh=(1, "GWh")),
+    **_units("energy_intensity", kwh_m3=(1, "kWh/m3")),
     **_units("fraction", fraction=(1, "1"), percent=(1e-2, "%")),
     **_units("time", h=(1, "h")),
 }
-"""Accepted suffixes; the first of each dimension is canonical. Prices are ``<currency>_m3``."""
+"""Accepted suffixes; the first of each dimension is canonical.
+
+Prices of water are ``<currency>_m3``, those of energy ``<currency>_kwh``.
+"""
 
 CANONICAL = {unit.dimension: unit.suffix for unit in reversed(UNITS.values())}
 
 
-def price_suffix(currency: str) -> str:
-    """Suffix of a price column, e.g. ``vnd_m3``; 1 per m3 is 1 million per hm3."""
-    return f"{currency.lower()}_m3"
+PRICES = {"price": "m3", "energy_price": "kwh"}
+"""Dimensions of prices, and per what they are."""
+
+
+def price_suffix(currency: str, dimension: str = "price") -> str:
+    """Suffix of a price column, e.g. ``vnd_m3`` or ``vnd_kwh``.
+
+    One per m3 is a million per hm3; one per kWh is a million per GWh.
+    """
+    return f"{currency.lower()}_{PRICES[dimension]}"
+
+
+def canonical(dimension: str, currency: str = "") -> str:
+    """Suffix of the unit used inside.
+
+    >>> canonical("flow"), canonical("energy_price", "VND")
+    ('m3s', 'vnd_kwh')
+    """
+    return price_suffix(currency, dimension) if dimension in PRICES else CANONICAL[dimension]
+
+
+def find_unit(suffix: str, currency: str | None = "") -> Unit | None:
+    """Unit of a suffix: one of the table, or a price in a currency; None: in whichever.
+
+    >>> find_unit("vnd_kwh", "VND").dimension
+    'energy_price'
+    """
+    if suffix in UNITS:
+        return UNITS[suffix]
+    money, _, per = suffix.partition("_")
+    for dimension, of in PRICES.items():
+        if per == of and currency in (None, money.upper()):
+            return Unit(suffix, dimension, 1.0, f"{money.upper()}/{per}")
+    return None
 
 
 def split_unit(column: str) -> tuple[str, Unit | None]:

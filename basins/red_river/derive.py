@@ -13,23 +13,26 @@ Run from anywhere::
     reservoirs.csv, reservoir_curves.csv   dams
     operating_rules.csv                    flood levels, minimum levels, releases
     demands.csv, irrigation_pattern.csv    zone totals and monthly shares
+    delta_relations.csv                    levels of Ha Noi by flow, shares of the Duong
 
 The script reads the hand-written tables beside it (``basin.yaml``, ``nodes.csv``, ``links.csv``,
-``derivation/*.csv``) and writes ``patterns.csv``, ``curves.csv``,
-``reservoirs.csv``, ``demands.csv`` and ``series/inflow_m3s.csv``. It is deterministic: same input,
-same bytes. At the end it checks the inflow against the recorded means and prints the table that
-SOURCES.md carries; a mean outside its limit stops it with exit code 1.
+``derivation/*.csv``) and writes ``patterns.csv``, ``curves.csv``, ``reservoirs.csv``,
+``demands.csv``, ``series/inflow_m3s.csv`` and, to compare results with, the recorded figures in
+``docs/validation/data`` two folders up. It is deterministic: same input, same bytes. At the end it
+checks inflow, energy of Hoa Binh, travel times and channel flows against the record and prints the
+tables that SOURCES.md carries; a figure outside its limit stops it with exit code 1.
 
 The daily record is AI4RedRiver in-situ data (https://github.com/IvanSerina/AI4RedRiver), licensed
 CC BY 4.0, credit Prof. Ngo Le An (Thuyloi University) and Prof. Ivan Serina (University of
-Brescia); original measurements by VNMHA and EVN. Only 10-day local inflows derived from it are
-kept in the basin. Source keys in capitals (BANG23, TVSA, ...) are listed in SOURCES.md.
+Brescia); original measurements by VNMHA and EVN. What is derived from it (10-day local inflows,
+means, sums, relations) is kept; the record itself is not. Source keys in capitals (BANG23, TVSA,
+...) are listed in SOURCES.md.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +44,7 @@ PatternRow = tuple[str, str, float, str]  # pattern, start as MM-DD, value, unit
 
 BASIN = Path(__file__).resolve().parent
 DERIVATION = BASIN / "derivation"
+VALIDATION = BASIN.parents[1] / "docs" / "validation" / "data"
 
 # Record years. Son La closed in May 2010: until then the Hoa Binh inflow is natural.
 RECORD_START = "1989-06-01"
@@ -119,10 +123,55 @@ WEIGHT_OF_PROVINCE = {
     "industry": "population_thousand",
 }
 
+# Hoa Binh plant. The record gives energy as means of calendar weeks, Monday to Sunday.
+ENERGY_WEEKS = slice("1995-01-02", "2012-12-30")  # all eight units; later the source repeats itself
+TAILWATER_M = (11.660165, 2.08777e-3, -1.363777e-7, 3.66357e-12)  # POLIMI, by release [m3/s]
+TAILWATER_MOST_M3S = 20_000  # above the largest inflow of the record, 18,680
+TAILWATER_TOLERANCE_M = 0.05
+POLIMI_EFFICIENCY = (3.0285414, 0.1370693, -7.476023e-4)  # by head [m]; x 0.85 / 9.81
+LEAST_TURBINE_M3S = 200.0
+SOUND_EFFICIENCY = (0.7, 1.0)  # outside, a week's energy is not that of its flow
+HEAD_STEP_M = 5.0
+LEAST_WEEKS = 20
+MW_PER_M3S_M = 9.81e-3
+
+# Delta
+RATING_RELATION = "coefficients_level_vs_ln_{}_flow"
+RATING_GAUGES = ("ha_noi", "son_tay")
+RATING_TOLERANCE_M = 0.003
+DUONG_EPOCHS = ((1989, 2000), (2001, 2009), (2010, 2017), (2018, 2022))
+DRY_MONTHS = (11, 12, 1, 2, 3, 4, 5)
+
+# Travel times to Son Tay, tried against the daily record: Hoa Binh, Yen Bai, Vu Quang [h]
+GAUGES_ABOVE_SON_TAY = ("hoa_binh_release", "yen_bai", "vu_quang")
+FIRST_LINKS = ("hoa_binh_city_to_trung_ha", "yen_bai_to_phu_tho", "vu_quang_to_viet_tri")
+TRAVEL_TIMES_H = ((24, 48, 24), (18, 12, 18), (0, 0, 0))  # beside those of links.csv
+BEFORE_THE_YEAR = ("05-21", "05-31")  # flows under way when a year starts on 1 June
+
+# Record beside which results are laid
+PERIODS = {
+    "1989-2009": slice("1989-01-01", "2009-12-31"),
+    "2010-2022": slice("2010-01-01", "2022-12-31"),
+    "1989-06 to 2010-05": slice(RECORD_START, RECORD_END),
+}
+REGULATED = slice("2010-06-01", "2022-05-31")  # twelve June-May years with Son La
+SPELL_SEASON = ("01-21", "02-28")
+LEVELS_M = (1.0, 1.4, 1.6, 1.8, 2.0, 2.2)
+GAUGES = {
+    "hoa_binh_inflow": "hoa_binh_inflow_m3s",
+    "hoa_binh_release": "hoa_binh_release_m3s",
+    "yen_bai": "yen_bai_flow_m3s",
+    "vu_quang": "vu_quang_flow_m3s",
+    "son_tay": "son_tay_flow_m3s",
+    "ha_noi": "ha_noi_flow_m3s",
+}
+AI4RR = ("derived", "AI4RR")
+
 # Limits of the closing check
 SON_TAY_LIMIT = 0.03
 SON_LA_DESIGN_MEAN_M3S = 1532.0  # estimate: note of the energy per water of Son La
 RESERVOIR_LIMIT = 0.10
+ENERGY_LIMIT = 0.02
 
 
 @dataclass(frozen=True)
@@ -132,9 +181,11 @@ class PublicData:
     Attributes
     ----------
     daily : DataFrame
-        Daily record, index date [m3/s, m].
+        Daily record, index date [m3/s, m], with the whole release of Hoa Binh.
     flows, sub_basins, climate, reservoirs, curves, rules, demands, irrigation : DataFrame
         Tables of the same names in the folder.
+    relations : DataFrame
+        Relations of the delta: levels by flow, shares.
     """
 
     daily: pd.DataFrame
@@ -146,6 +197,7 @@ class PublicData:
     rules: pd.DataFrame
     demands: pd.DataFrame
     irrigation: pd.DataFrame
+    relations: pd.DataFrame
 
 
 def read_public_data(folder: Path) -> PublicData:
@@ -176,6 +228,8 @@ def read_public_data(folder: Path) -> PublicData:
     record = daily[columns].reindex(expected)
     if record.isna().any(axis=None):
         raise ValueError(f"daily record: days or flows missing in {RECORD_START}..{RECORD_END}")
+    outlets = ["hoa_binh_turbine_m3s", "hoa_binh_bottom_outlet_m3s", "hoa_binh_spillway_m3s"]
+    daily["hoa_binh_release_m3s"] = daily[outlets].sum(axis=1, skipna=False)
     return PublicData(
         daily=daily,
         flows=pd.read_csv(folder / "monthly_flows.csv"),
@@ -186,6 +240,7 @@ def read_public_data(folder: Path) -> PublicData:
         rules=pd.read_csv(folder / "operating_rules.csv"),
         demands=pd.read_csv(folder / "demands.csv"),
         irrigation=pd.read_csv(folder / "irrigation_pattern.csv"),
+        relations=pd.read_csv(folder / "delta_relations.csv"),
     )
 
 
@@ -239,6 +294,12 @@ def compute_dekad_means(daily: pd.Series) -> pd.Series:
     if len(means) != N_DEKADS:
         raise ValueError(f"{daily.name}: {len(means)} dekads, expected {N_DEKADS}")
     return means
+
+
+def select_season(daily: pd.Series, start: str, end: str) -> pd.Series:
+    """Select the days of each year from one day of the year to another, both as MM-DD."""
+    day_of_year = daily.index.strftime("%m-%d")
+    return daily[(day_of_year >= start) & (day_of_year <= end)]
 
 
 def select_mean_flows(flows: pd.DataFrame, station: str) -> pd.Series:
@@ -647,6 +708,270 @@ def compute_reservoirs(public: PublicData, curves: pd.DataFrame) -> pd.DataFrame
     return pd.DataFrame(rows)
 
 
+# ------------------------------------------------------------------------------- hydropower
+
+
+def compute_tailwater(release_m3s: np.ndarray) -> np.ndarray:
+    """Compute the tailwater level [m] of Hoa Binh by its whole release (POLIMI, stated)."""
+    return np.polynomial.polynomial.polyval(release_m3s, TAILWATER_M)
+
+
+def compute_weeks(daily: pd.DataFrame) -> pd.DataFrame:
+    """Average the record of the Hoa Binh plant over calendar weeks.
+
+    Returns
+    -------
+    DataFrame
+        Week; turbine_m3s, head_m (gross), fall_mw (power of the falling water), energy_mw.
+    """
+    record = daily[ENERGY_WEEKS]
+    head_m = record["hoa_binh_level_m"] - compute_tailwater(record["hoa_binh_release_m3s"])
+    turbine_m3s = record["hoa_binh_turbine_m3s"]
+    days = pd.DataFrame(
+        {
+            "turbine_m3s": turbine_m3s,
+            "head_m": head_m,
+            "fall_mw": MW_PER_M3S_M * turbine_m3s * head_m,
+            "energy_mw": record["hoa_binh_energy_weekly_avg_mwh_per_day"] / 24,
+        }
+    )
+    return days.resample("W-SUN").mean()
+
+
+def fit_efficiency(weeks: pd.DataFrame) -> pd.DataFrame:
+    """Fit the efficiency of the Hoa Binh plant, over gross head, to the recorded weeks.
+
+    Weeks of little flow, and those whose energy cannot be that of their flow, are left out. In
+    each step of head the efficiency is the energy over that of the falling water, at the head that
+    this water had in the mean.
+
+    Returns
+    -------
+    DataFrame
+        Columns head_m (1 decimal) and efficiency (3 decimals), by head.
+    """
+    efficiency = weeks["energy_mw"] / weeks["fall_mw"]
+    is_sound = efficiency.between(*SOUND_EFFICIENCY) & (weeks["turbine_m3s"] > LEAST_TURBINE_M3S)
+    rows = []
+    for _, step in weeks[is_sound].groupby(weeks["head_m"] // HEAD_STEP_M):
+        if len(step) < LEAST_WEEKS:
+            continue
+        head_m = np.average(step["head_m"], weights=step["fall_mw"])
+        rows.append((round(head_m, 1), round(step["energy_mw"].sum() / step["fall_mw"].sum(), 3)))
+    return pd.DataFrame(rows, columns=["head_m", "efficiency"])
+
+
+def compare_energy(public: PublicData) -> pd.DataFrame:
+    """Compare the recorded energy of Hoa Binh with that of two efficiencies.
+
+    Returns
+    -------
+    DataFrame
+        Columns efficiency, energy_gwh (a year), difference (to the record).
+    """
+    weeks = compute_weeks(public.daily)
+    fitted = fit_efficiency(weeks)
+    polynomial = np.polynomial.polynomial.polyval(weeks["head_m"], POLIMI_EFFICIENCY)
+    powers_mw = {
+        "recorded": weeks["energy_mw"],
+        "fitted to the record (in the basin)": weeks["fall_mw"]
+        * np.interp(weeks["head_m"], fitted["head_m"], fitted["efficiency"]),
+        "polynomial (POLIMI)": weeks["fall_mw"] * 0.85 * polynomial / 9.81,
+    }
+    means_mw = {name: float(power_mw.mean()) for name, power_mw in powers_mw.items()}
+    return pd.DataFrame(
+        [
+            (name, mean_mw * 24 * 365.25 / 1000, mean_mw / means_mw["recorded"] - 1)
+            for name, mean_mw in means_mw.items()
+        ],
+        columns=["efficiency", "energy_gwh", "difference"],
+    )
+
+
+# ------------------------------------------------------------------------------------ delta
+
+
+def choose_flows(
+    level: Callable[[np.ndarray], np.ndarray], first: int, last: int, tolerance_m: float
+) -> list[int]:
+    """Choose whole flows [m3/s] between which straight lines stay close to a level.
+
+    Parameters
+    ----------
+    level : level [m] by flow
+    first, last : ends of the curve
+    tolerance_m : largest distance of the lines from the level
+    """
+
+    def is_close(low: int, high: int) -> bool:
+        flows = np.arange(low, high + 1)
+        ends = level(np.array([low, high]))
+        return bool(np.abs(np.interp(flows, [low, high], ends) - level(flows)).max() <= tolerance_m)
+
+    chosen = [first]
+    while chosen[-1] < last:
+        near, far = chosen[-1] + 1, last
+        while near < far:  # the farthest end that is still close, by halving
+            middle = (near + far + 1) // 2
+            near, far = (middle, far) if is_close(chosen[-1], middle) else (near, middle - 1)
+        chosen.append(near)
+    return chosen
+
+
+@dataclass(frozen=True)
+class Rating:
+    """Level of Ha Noi by flow: ``a ln(Q)^2 + b ln(Q) + c``, November to May.
+
+    Attributes
+    ----------
+    gauge : where the flow is
+    epoch : years of the fit, as 2018-2022
+    a, b, c : coefficients [m]
+    first, last : whole flows [m3/s] between which it holds and rises
+    """
+
+    gauge: str
+    epoch: str
+    a: float
+    b: float
+    c: float
+    first: int
+    last: int
+
+    def level(self, flow_m3s: np.ndarray) -> np.ndarray:
+        """Level [m] at a flow [m3/s]."""
+        log_flow = np.log(flow_m3s)
+        return (self.a * log_flow + self.b) * log_flow + self.c
+
+    def flow(self, level_m: float) -> float:
+        """Flow [m3/s] at a level [m] on the rising branch; not a number where there is none."""
+        discriminant = self.b**2 - 4 * self.a * (self.c - level_m)
+        if discriminant < 0:
+            return np.nan
+        return float(np.exp((np.sqrt(discriminant) - self.b) / (2 * self.a)))
+
+
+def read_ratings(relations: pd.DataFrame) -> list[Rating]:
+    """Read the ratings of Ha Noi: by its own flow, then by that of Son Tay, by epoch.
+
+    They start where they begin to rise, or where their flows start.
+    """
+    ratings = []
+    for gauge in RATING_GAUGES:
+        rows = relations[relations["relation"] == RATING_RELATION.format(gauge)]
+        for row in rows.itertuples():
+            a, b, c = (float(text) for text in row.value.split(";"))
+            low, high = row.note.removeprefix("valid ").split(" ")[0].split("-")
+            turn_m3s = float(np.exp(-b / (2 * a)))
+            first = max(int(low), int(np.ceil(turn_m3s)))
+            ratings.append(Rating(gauge, row.period, a, b, c, first, int(high)))
+    return ratings
+
+
+def compute_duong_shares(public: PublicData, years: tuple[int, int]) -> pd.Series:
+    """Compute the share of the Duong, 1 - Ha Noi / Son Tay, from recorded mean flows.
+
+    Returns
+    -------
+    Series
+        Share, 3 decimals, of months 1..12, ``dry_nov_may`` and ``year``.
+
+    Raises
+    ------
+    ValueError
+        The public table has the epoch with other shares.
+    """
+    record = public.daily[str(years[0]) : str(years[1])]
+    flows = record[["son_tay_flow_m3s", "ha_noi_flow_m3s"]]
+    means = flows.groupby(flows.index.month).mean()
+    means.loc["dry_nov_may"] = flows[flows.index.month.isin(DRY_MONTHS)].mean()
+    means.loc["year"] = flows.mean()
+    shares = (1 - means["ha_noi_flow_m3s"] / means["son_tay_flow_m3s"]).round(3)
+    table = public.relations[
+        (public.relations["relation"] == "duong_share_of_son_tay")
+        & (public.relations["period"] == f"{years[0]}-{years[1]}")
+    ]
+    for row in table.itertuples():
+        key = int(row.season_or_month[-2:]) if "month" in row.season_or_month else None
+        key = key or row.season_or_month
+        if key in shares.index and abs(shares[key] - float(row.value)) > 0.0011:
+            raise ValueError(f"share of the Duong {years}, {key}: {shares[key]}, not {row.value}")
+    return shares
+
+
+def build_duong_shares(public: PublicData) -> list[PatternRow]:
+    """Build the share of the Duong by month, for each epoch of the river bed."""
+    rows = []
+    for first, last in DUONG_EPOCHS:
+        shares = compute_duong_shares(public, (first, last))
+        rows.extend(
+            (f"duong_share_{first}_{last}", f"{month:02d}-01", float(shares[month]), "1")
+            for month in range(1, 13)
+        )
+    return rows
+
+
+def shift_hours(daily: pd.Series, hours: float) -> pd.Series:
+    """Shift a daily series by a travel time, on straight lines between days."""
+    days, part = divmod(hours / 24, 1)
+    return (1 - part) * daily.shift(int(days)) + part * daily.shift(int(days) + 1)
+
+
+def read_travel_times() -> tuple[float, ...]:
+    """Sum the travel times [h] of `links.csv` from each gauge to Son Tay."""
+    links = pd.read_csv(BASIN / "links.csv").set_index("name")
+    totals = []
+    for link in FIRST_LINKS:
+        total_h = 0.0
+        while link is not None:
+            total_h += links.at[link, "lag_h"]
+            at = links.at[link, "to"]
+            below = links.index[links["from"] == at]
+            link = None if at == "son_tay" else below[0]
+        totals.append(total_h)
+    return tuple(totals)
+
+
+def compare_travel_times(daily: pd.DataFrame) -> pd.DataFrame:
+    """Compare the sum of the gauges, shifted by travel times, with the day's flow at Son Tay.
+
+    Returns
+    -------
+    DataFrame
+        Columns hoa_binh_h, yen_bai_h, vu_quang_h, before_m3s and after_m3s: root of the mean
+        squared error of the record years and of the regulated years.
+    """
+    rows = []
+    for times_h in (read_travel_times(), *TRAVEL_TIMES_H):
+        parts = (
+            shift_hours(daily[GAUGES[gauge]], hours)
+            for gauge, hours in zip(GAUGES_ABOVE_SON_TAY, times_h, strict=True)
+        )
+        error_m3s = sum(parts) - daily["son_tay_flow_m3s"]
+        spans = (slice(RECORD_START, RECORD_END), REGULATED)
+        rows.append((*times_h, *(float((error_m3s[span] ** 2).mean() ** 0.5) for span in spans)))
+    columns = ["hoa_binh_h", "yen_bai_h", "vu_quang_h", "before_m3s", "after_m3s"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def compute_flows_under_way(daily: pd.DataFrame) -> dict[str, float]:
+    """Compute the mean flow [m3/s] that enters each lagged link before 1 June, 1 decimal."""
+    record = daily[:RECORD_END]
+    hoa_binh, yen_bai, vu_quang = (
+        float(select_season(record[GAUGES[gauge]], *BEFORE_THE_YEAR).mean())
+        for gauge in GAUGES_ABOVE_SON_TAY
+    )
+    flows_m3s = {
+        "hoa_binh_city_to_trung_ha": hoa_binh,
+        "yen_bai_to_phu_tho": yen_bai,
+        "phu_tho_to_trung_ha": yen_bai,
+        "vu_quang_to_viet_tri": vu_quang,
+        "trung_ha_to_viet_tri": hoa_binh + yen_bai,
+        "viet_tri_to_son_tay": hoa_binh + yen_bai + vu_quang,
+    }
+    return {link: round(flow_m3s, 1) for link, flow_m3s in flows_m3s.items()}
+
+
 # -------------------------------------------------------------------------------- patterns
 
 
@@ -814,6 +1139,124 @@ def split_zone_totals(
     return annual_hm3
 
 
+# ------------------------------------------------------------------------------ validation
+
+
+def write_validation(public: PublicData) -> None:
+    """Write what was recorded or reported, to lay results beside it."""
+    VALIDATION.mkdir(parents=True, exist_ok=True)
+    for name, table in (
+        ("flows_monthly", build_monthly_flows(public.daily)),
+        ("regulated_dekads", build_regulated_dekads(public.daily)),
+        ("duong_share", build_duong_table(public)),
+        ("ha_noi_level", build_level_table(public.relations)),
+        ("energy", build_energy_table(public.daily)),
+        ("spell_releases", build_spell_table(public.daily)),
+        ("full_reservoirs", build_storage_table(public)),
+    ):
+        table.to_csv(VALIDATION / f"{name}.csv", index=False, lineterminator="\n")
+
+
+def build_monthly_flows(daily: pd.DataFrame) -> pd.DataFrame:
+    """Build the mean flow of each gauge by month and of the year, in each period."""
+    rows = []
+    for gauge, column in GAUGES.items():
+        for period, span in PERIODS.items():
+            flow_m3s = daily.loc[span, column]
+            by_month = flow_m3s.groupby(flow_m3s.index.month).mean()
+            means = {**by_month.to_dict(), "year": flow_m3s.mean()}
+            rows.extend(
+                (gauge, period, month, round(mean, 1), *AI4RR) for month, mean in means.items()
+            )
+    columns = ["gauge", "period", "month", "mean_m3s", "status", "source"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def build_regulated_dekads(daily: pd.DataFrame) -> pd.DataFrame:
+    """Build 10-day means of flows [m3/s] and of the level of Ha Noi [m] in the regulated years."""
+    record = daily.loc[REGULATED]
+    columns = {
+        f"{gauge}_m3s": record[column]
+        for gauge, column in GAUGES.items()
+        if gauge != "hoa_binh_inflow"
+    }
+    columns["ha_noi_level_m"] = record["ha_noi_level_cm"] / 100
+    means = pd.DataFrame(columns).groupby(dekad_start(record.index)).mean().round(3)
+    means.index = pd.Index(means.index.strftime("%Y-%m-%d"), name="date")
+    return means.reset_index()
+
+
+def build_duong_table(public: PublicData) -> pd.DataFrame:
+    """Build the share of the Duong by month, of dry season and year, in each epoch."""
+    rows = []
+    for first, last in (*DUONG_EPOCHS, (2010, 2022)):
+        shares = compute_duong_shares(public, (first, last))
+        rows.extend((f"{first}-{last}", month, share, *AI4RR) for month, share in shares.items())
+    return pd.DataFrame(rows, columns=["epoch", "month", "share_fraction", "status", "source"])
+
+
+def build_level_table(relations: pd.DataFrame) -> pd.DataFrame:
+    """Build the flow that a level at Ha Noi needs in each epoch; blank beyond the relation.
+
+    Raises
+    ------
+    ValueError
+        The public table has another flow.
+    """
+    stated = relations[relations["relation"].str.startswith("flow_at_")]
+    stated_m3s = stated.set_index(["relation", "period"])["value"].astype(float)
+    rows = []
+    for rating in read_ratings(relations):
+        for level_m in LEVELS_M:
+            flow_m3s = rating.flow(level_m)
+            key = (f"flow_at_{rating.gauge}_for_ha_noi_level_{level_m}m", rating.epoch)
+            if key in stated_m3s.index and abs(flow_m3s - stated_m3s[key]) > 2:
+                raise ValueError(f"{key}: {flow_m3s:.0f} m3/s, not {stated_m3s[key]:.0f}")
+            in_range = rating.first <= flow_m3s <= rating.last
+            rows.append(
+                (rating.epoch, rating.gauge, level_m, round(flow_m3s) if in_range else None, *AI4RR)
+            )
+    columns = ["epoch", "flow_at", "level_m", "flow_m3s", "status", "source"]
+    return pd.DataFrame(rows, columns=columns).astype({"flow_m3s": "Int64"})
+
+
+def build_energy_table(daily: pd.DataFrame) -> pd.DataFrame:
+    """Build the yearly energy of each plant as stated, with the range of sources and record."""
+    energy = pd.read_csv(DERIVATION / "energy.csv", dtype=str, keep_default_na=False)
+    weekly_mwh = daily.loc["1995":"2012", "hoa_binh_energy_weekly_avg_mwh_per_day"]
+    yearly_gwh = weekly_mwh.groupby(weekly_mwh.index.year).sum() / 1000
+    energy.loc[energy["plant"] == "hoa_binh", "low_gwh"] = f"{yearly_gwh.mean():.0f}"
+    return energy
+
+
+def build_spell_table(daily: pd.DataFrame) -> pd.DataFrame:
+    """Build the volumes of the land-preparation season: reported spells, then recorded flows."""
+    reported = pd.read_csv(DERIVATION / "spell_releases.csv", dtype=str, keep_default_na=False)
+    start, end = SPELL_SEASON
+    rows = []
+    for place, gauge in (("hoa_binh", "hoa_binh_release"), ("son_tay", "son_tay")):
+        flow_m3s = select_season(daily[GAUGES[gauge]], start, end)
+        volumes_hm3 = flow_m3s.groupby(flow_m3s.index.year).sum() * 86400 / 1e6
+        rows.extend(
+            ("record", place, f"{year}-{start}", f"{year}-{end}", f"{volume_hm3:.0f}", *AI4RR, "")
+            for year, volume_hm3 in volumes_hm3.items()
+        )
+    return pd.concat([reported, pd.DataFrame(rows, columns=reported.columns)])
+
+
+def build_storage_table(public: PublicData) -> pd.DataFrame:
+    """Build the storage on 1 January and later: as expected, and as recorded at Hoa Binh."""
+    expected = pd.read_csv(DERIVATION / "full_reservoirs.csv", dtype=str, keep_default_na=False)
+    curves = compute_curves(public)
+    levels_m = select_season(public.daily["hoa_binh_level_m"], "01-01", "01-01")
+    rows = []
+    for date, level_m in levels_m.items():
+        storage_km3 = f"{convert_level(curves, 'hoa_binh', level_m) / 1000:.2f}"
+        note = f"level {level_m:.2f} m"
+        rows.append(("hoa_binh", f"{date:%Y-%m-%d}", storage_km3, storage_km3, *AI4RR, note))
+    return pd.concat([expected, pd.DataFrame(rows, columns=expected.columns)])
+
+
 # ---------------------------------------------------------------------------------- output
 
 
@@ -824,35 +1267,70 @@ def write_patterns(public: PublicData, curves: pd.DataFrame) -> None:
         *build_evaporation(public),
         *build_flood_limits(public, curves),
         *build_rule_patterns(public),
+        *build_duong_shares(public),
     ]
     table = pd.DataFrame(rows, columns=["pattern", "start", "value", "unit"])
     table.to_csv(BASIN / "patterns.csv", index=False, lineterminator="\n")
 
 
-def write_curves(curves: pd.DataFrame) -> None:
-    """Write curves.csv, long form: storage to level, then storage to area."""
-    tables = []
-    for reservoir, rows in curves.groupby("reservoir", sort=False):
-        for column, unit in (("level_m", "m"), ("area_km2", "km2")):
-            tables.append(
-                pd.DataFrame(
-                    {
-                        "curve": reservoir,
-                        "x": rows["storage_hm3"],
-                        "y": rows[column],
-                        "x_unit": "hm3",
-                        "y_unit": unit,
-                    }
-                )
-            )
-    pd.concat(tables).to_csv(BASIN / "curves.csv", index=False, lineterminator="\n")
+def build_curve(
+    name: str, x: Iterable[float], y: Iterable[float], x_unit: str, y_unit: str
+) -> pd.DataFrame:
+    """Build the rows of one curve."""
+    return pd.DataFrame({"curve": name, "x": x, "y": y, "x_unit": x_unit, "y_unit": y_unit})
+
+
+def build_plant_curves(public: PublicData) -> list[pd.DataFrame]:
+    """Build tailwater level by release, and the efficiency of Hoa Binh by head."""
+    table = pd.read_csv(DERIVATION / "tailwater.csv")
+    points = dict(list(table.groupby("plant", sort=False)))
+    flows = choose_flows(compute_tailwater, 0, TAILWATER_MOST_M3S, TAILWATER_TOLERANCE_M)
+    points["hoa_binh"] = pd.DataFrame(
+        {"release_m3s": flows, "level_m": compute_tailwater(np.array(flows)).round(2)}
+    )
+    curves = [
+        build_curve(
+            f"{plant}_tailwater", rows["release_m3s"], rows["level_m"].astype(float), "m3s", "m"
+        )
+        for plant, rows in sorted(points.items(), key=lambda item: LARGE_RESERVOIRS.index(item[0]))
+    ]
+    fitted = fit_efficiency(compute_weeks(public.daily))
+    curves.append(
+        build_curve("hoa_binh_efficiency", fitted["head_m"], fitted["efficiency"], "m", "fraction")
+    )
+    return curves
+
+
+def build_rating_curves(relations: pd.DataFrame) -> list[pd.DataFrame]:
+    """Build the level of Ha Noi by flow, for each epoch."""
+    curves = []
+    for rating in read_ratings(relations):
+        flows = choose_flows(rating.level, rating.first, rating.last, RATING_TOLERANCE_M)
+        name = f"ha_noi_level_by_{rating.gauge}_{rating.epoch.replace('-', '_')}"
+        levels_m = rating.level(np.array(flows)).round(3)
+        curves.append(build_curve(name, flows, levels_m, "m3s", "m"))
+    return curves
+
+
+def write_curves(public: PublicData, curves: pd.DataFrame) -> None:
+    """Write curves.csv, long form: reservoirs, then plants, then ratings."""
+    tables = [
+        build_curve(reservoir, rows["storage_hm3"], rows[column], "hm3", unit)
+        for reservoir, rows in curves.groupby("reservoir", sort=False)
+        for column, unit in (("level_m", "m"), ("area_km2", "km2"))
+    ]
+    tables.extend(build_plant_curves(public))
+    tables.extend(build_rating_curves(public.relations))
+    # flows are whole numbers and storages are not: each number as it is written in its own table
+    rows = pd.concat([table.astype({"x": object, "y": object}) for table in tables])
+    rows.to_csv(BASIN / "curves.csv", index=False, lineterminator="\n")
 
 
 def write_tables(public: PublicData) -> pd.DataFrame:
     """Write every derived table; return the inflow [m3/s] (date, node)."""
     curves = compute_curves(public)
     write_patterns(public, curves)
-    write_curves(curves)
+    write_curves(public, curves)
     compute_reservoirs(public, curves).to_csv(
         BASIN / "reservoirs.csv", index=False, lineterminator="\n"
     )
@@ -862,6 +1340,7 @@ def write_tables(public: PublicData) -> pd.DataFrame:
     inflow = compute_inflow(public)
     (BASIN / "series").mkdir(exist_ok=True)
     inflow.to_csv(BASIN / "series" / "inflow_m3s.csv", float_format="%.3f", lineterminator="\n")
+    write_validation(public)
     return inflow
 
 
@@ -934,9 +1413,52 @@ def format_comparison(comparison: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def find_faults(inflow: pd.DataFrame, comparison: pd.DataFrame) -> list[str]:
-    """Name what is wrong with the derived inflow; empty when all is well."""
+def format_energy(comparison: pd.DataFrame) -> str:
+    """Format the comparison of energies as a Markdown table."""
+    lines = [
+        "| efficiency of Hoa Binh "
+        "| energy at the recorded heads and flows, GWh/year | difference |",
+        "|---|---|---|",
+    ]
+    lines.extend(
+        f"| {row.efficiency} | {row.energy_gwh:,.0f} | {row.difference:+.1%} |"
+        for row in comparison.itertuples()
+    )
+    return "\n".join(lines)
+
+
+def format_travel_times(comparison: pd.DataFrame) -> str:
+    """Format the comparison of travel times as a Markdown table; the first are the basin's."""
+    lines = [
+        "| hours from Hoa Binh / Yen Bai / Vu Quang to Son Tay | error of the daily sum "
+        "June 1989 – May 2010, m3/s | June 2010 – May 2022 |",
+        "|---|---|---|",
+    ]
+    lines.extend(
+        f"| {row.hoa_binh_h:.0f} / {row.yen_bai_h:.0f} / {row.vu_quang_h:.0f}"
+        f"{' (in the basin)' if row.Index == 0 else ''} "
+        f"| {row.before_m3s:,.0f} | {row.after_m3s:,.0f} |"
+        for row in comparison.itertuples()
+    )
+    return "\n".join(lines)
+
+
+def find_faults(
+    inflow: pd.DataFrame, comparison: pd.DataFrame, energy: pd.DataFrame, under_way: Mapping
+) -> list[str]:
+    """Name what is wrong with the derived figures; empty when all is well."""
     faults = []
+    for row in energy[1:2].itertuples():
+        if abs(row.difference) > ENERGY_LIMIT:
+            faults.append(
+                f"energy of Hoa Binh: {row.difference:+.1%} is outside {ENERGY_LIMIT:.0%}"
+            )
+    written_m3s = pd.read_csv(BASIN / "links.csv").set_index("name")["initial_m3s"]
+    for link, flow_m3s in under_way.items():
+        if written_m3s[link] != flow_m3s:
+            faults.append(
+                f"links.csv: initial_m3s of {link} is {written_m3s[link]}, not {flow_m3s}"
+            )
     if len(inflow) != N_DEKADS:
         faults.append(f"inflow has {len(inflow)} dekads, expected {N_DEKADS}")
     if inflow.isna().any(axis=None) or (inflow < 0).any(axis=None):
@@ -955,8 +1477,11 @@ def main(arguments: list[str]) -> int:
     public = read_public_data(Path(arguments[0]))
     inflow = write_tables(public)
     comparison = compare_means(public, inflow)
+    energy = compare_energy(public)
     print(format_comparison(comparison))
-    faults = find_faults(inflow, comparison)
+    print(f"\n{format_energy(energy)}")
+    print(f"\n{format_travel_times(compare_travel_times(public.daily))}")
+    faults = find_faults(inflow, comparison, energy, compute_flows_under_way(public.daily))
     for fault in faults:
         print(f"fault: {fault}", file=sys.stderr)
     return 1 if faults else 0

@@ -1,7 +1,7 @@
 """Answers known from outside that the parts of this release can express.
 
-Not expressible yet: ``loucks3`` (concave benefit curves), ``hydro_valley_deterministic`` (power by
-flow), the claims rules other than proportional, ``nucleolus``.
+Not expressible yet: ``hydro_valley_deterministic`` (power by flow), the claims rules other than
+proportional, ``nucleolus``.
 """
 
 import json
@@ -165,6 +165,58 @@ def test_equal_satisfaction_at_one_node_is_the_proportional_rule(tmp_path, estat
     assert [w[0] for w in values["withdrawal"].values()] == pytest.approx(awards)
 
 
+LOUCKS = {  # water of the river -> water of each user, price, total benefit
+    6: ((1, 1, 4), 4, 34.5),
+    8: ((17 / 11, 15 / 11, 56 / 11), 32 / 11, 911 / 22),
+    10: ((23 / 11, 19 / 11, 68 / 11), 20 / 11, 1015 / 22),
+    40 / 3: ((3, 7 / 3, 8), 0, 295 / 6),
+}
+
+
+@pytest.mark.parametrize("water", LOUCKS)
+def test_three_users_with_quadratic_benefits(tmp_path, water):
+    """Loucks & van Beek, three users of a river: 6x - x^2, 7x - 1.5x^2, 8x - 0.5x^2.
+
+    Each benefit a x - b x^2 is cut into n chords of width h = a / (2 b n), up to where the marginal
+    benefit a - 2 b x is 0; a chord has that of its middle. At a price p of the optimum of the
+    blocks those worth more are full and those worth less empty, so each user has within h / 2 of
+    x(p) = (a - p) / (2 b). The x of all users add up to the water, in blocks and in truth; so
+    |p - price| sum 1 / (2 b) <= sum h / 2, and each x is within h / 2 + |p - price| / (2 b) of the
+    true one. Chords lie below the curve, by b h^2 / 4 at most.
+    """
+    curves, n = ((6, 1.0), (7, 1.5), (8, 0.5)), 60
+    width = np.array([a / (2 * b * n) for a, b in curves])
+    slope = np.array([1 / (2 * b) for _, b in curves])
+    case = make_case(
+        tmp_path,
+        periods=1,
+        goals=[{"maximise": "benefit"}],
+        nodes=[{"name": "river", "kind": "inflow"}, {"name": "sea", "kind": "sink"}],
+        links=[{"name": "reach", "from": "river", "to": "sea", "kind": "reach"}],
+        demands=[
+            {"name": f"user_{k}", "node": "river", "sector": "irrigation",
+             "demand_hm3_day": a / (2 * b)}
+            for k, (a, b) in enumerate(curves)
+        ],
+        benefits=[
+            {"demand": f"user_{k}", "up_to_fraction": i / n,
+             "value_vnd_m3": a * (1 - (i - 0.5) / n)}
+            for k, (a, _) in enumerate(curves)
+            for i in range(1, n + 1)
+        ],
+        series=inflow(river=[water]),
+    )  # fmt: skip
+    solution, values = solve(case)
+    (stage,) = solution.stages[0]
+    x, price, total = LOUCKS[water]
+    off_price = (width / 2).sum() / slope.sum()
+    assert stage.balance_price[0, 0] == pytest.approx(price, abs=off_price + 1e-9)
+    taken = np.array([withdrawal[0] for withdrawal in values["withdrawal"].values()])
+    assert (np.abs(taken - x) <= width / 2 + off_price * slope + 1e-9).all()
+    below = sum(b * h**2 / 4 for (_, b), h in zip(curves, width, strict=True))
+    assert total - below - 1e-9 <= stage.value <= total + 1e-9
+
+
 def test_the_numbers_above_are_those_of_the_collection():
     """Where the collection lies beside the project, it says the same."""
     path = Path(__file__).parents[3] / "shared" / "known_answers.json"
@@ -172,6 +224,11 @@ def test_the_numbers_above_are_those_of_the_collection():
         pytest.skip("the collection of known answers is not beside the project")
     known = json.loads(path.read_text(encoding="utf-8"))
     assert known["trivial"]["objective_min"] == 5170
+    for case, (water, (x, price, total)) in zip(
+        known["loucks3"]["cases"], LOUCKS.items(), strict=True
+    ):
+        assert (case["Q"], case["lambda"], case["total"]) == pytest.approx((water, price, total))
+        assert case["x"] == pytest.approx(x)
     returns = known["modsim_return_flow"]
     assert returns["exact_chain1_junior"] == [21.375, 32.25, 37.5, 37.5, 37.5]
     assert returns["exact_chain3_juniorM"] == [20.979, 25.2335, 28.1502, 29.1582, 29.6482]

@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -415,6 +416,21 @@ def links_wrong(folder: Path) -> None:
     append(folder / "links.csv", "loop,town,town,canal,,,\nback,sea,town,pump,,,\n")
 
 
+def links_routed_wrong(folder: Path) -> None:
+    """Two lags on one link; what needs a storage on one without; numbers outside their range."""
+    rows = {row["name"]: row for row in tiny_parts()["links"]}
+    rows["upper"] |= {"lag_periods": 0.5, "lag_h": 12}
+    rows["outlet"] |= {"muskingum_x": 0.2, "initial_storage_hm3": 5}
+    rows["lower"] |= {"lag_h": 6, "lag_periods": 0, "muskingum_k_h": 24}
+    more = [{"name": f"side_{i}", "from": "town", "to": "sea", "kind": "canal"} for i in range(5)]
+    more[0] |= {"lag_periods": -1}
+    more[1] |= {"lag_h": -12}
+    more[2] |= {"muskingum_k_h": -24}
+    more[3] |= {"muskingum_k_h": 24, "muskingum_x": 0.7}
+    more[4] |= {"muskingum_k_h": 24, "initial_storage_hm3": -5}
+    write_rows(folder / "links.csv", [*rows.values(), *more])
+
+
 def links_in_a_circle(folder: Path) -> None:
     """The turbine loses 1 %, so only the circle around the town is for nothing."""
     append(folder / "nodes.csv", "canal,junction,,,,,,,\n")
@@ -442,6 +458,242 @@ def series_values_below_zero_beside_gaps(folder: Path) -> None:
     path = folder / "series" / "inflow_m3s.csv"
     edit(path, "2001-03-01,10", "2001-03-01,NaN")
     edit(path, "2001-05-01,10", "2001-05-01,-3")
+
+
+def aquifer_beside_a_spring_with_a_fault(folder: Path) -> None:
+    """A spring whose capacity is wrong is a spring all the same."""
+    append(folder / "nodes.csv", "bed,aquifer,,,,,,,\n")
+    append(folder / "links.csv", "spring,bed,town,reach,-3,,\n")
+    append(folder / "aquifers.csv", "name,capacity_hm3,initial_hm3,recharge_m3s\nbed,10,5,1\n")
+
+
+def aquifers_wrong(folder: Path) -> None:
+    """A canal that ends in an aquifer is a fault of the aquifer, not of the node above it."""
+    names = ("bed", "rock", "sand", "gravel", "chalk")
+    append(folder / "nodes.csv", "".join(f"{name},aquifer,,,,,,,\n" for name in names))
+    append(folder / "links.csv", "seep,lake,gravel,canal,,,\n")
+    append(
+        folder / "aquifers.csv",
+        "name,dead_hm3,capacity_hm3,initial_hm3,target_hm3,recharge_m3s,stream,depletion_fraction,"
+        "depletion_weights\n"
+        "town,0,10,5,,,,,\n"
+        "bed,20,10,5,,,,,\n"
+        "rock,1,10,12,0.5,,,,\n"
+        "sand,0,10,5,,1,,0.5,0.5 0.4\n"
+        "gravel,0,10,5,,,gravel,0.5,\n",
+    )
+
+
+def demands_wrong(folder: Path) -> None:
+    """Volumes given in several ways or in part, what is for another kind of demand, sources."""
+    rows = tiny_parts()["demands"]
+    crop = {"node": "town", "sector": "irrigation", "area_ha": 500, "requirement_mm_day": 5}
+    more: list[dict[str, Any]] = [
+        {**crop, "name": "both", "annual_hm3": 5},
+        {**crop, "name": "without_depth", "requirement_mm_day": None},
+        {**crop, "name": "without_area", "area_ha": None},
+        {**crop, "name": "leaky", "conveyance_percent": 130},
+        {**crop, "name": "dry", "conveyance_percent": 0},
+        {**crop, "name": "patterned", "pattern": "irrigation"},
+        {"name": "nothing", "node": "town", "sector": "domestic"},
+    ]
+    write_rows(folder / "demands.csv", [*(row | {"conveyance_percent": 80} for row in rows), *more])
+    append(
+        folder / "sources.csv",
+        "name,demand,node,preference,loss_fraction,loss_to\n"
+        "weir,town_domestic,town,1,,lake\n"
+        "pipe,town_domestic,lake,1,0.1,sae\n"
+        "well,town_domestc,town,0,1,sea\n",
+    )
+
+
+# --- works and benefits ---------------------------------------------------------------------
+
+
+def works_wrong(folder: Path) -> None:
+    """Rows of a work that name no element or two, an element of two works, and of one twice."""
+    append(
+        folder / "works.csv",
+        "name,work,link,reservoir,annual_cost_million\n"
+        "nothing,scheme,,,5\n"
+        "dam,scheme,outlet,lake,5\n"
+        "again,,outlet,,-5\n"
+        "once_more,scheme,,lake,\n"
+        "pipe,scheme,pipe,,\n",
+    )
+
+
+def benefits_wrong(folder: Path) -> None:
+    """Blocks whose values rise, that do not follow each other or have no end, or two."""
+    append(folder / "demands.csv", "farm,town,irrigation,south,lowland,2,5,1,,,\n")
+    append(
+        folder / "benefits.csv",
+        "demand,month,up_to_fraction,up_to_flow_m3s,value_vnd_m3\n"
+        "town_irrigation,,1,,700\n"
+        "town_domestic,1,0.5,,900\n"
+        "town_domestic,,0.4,,800\n"
+        "town_domestic,1,0.8,,950\n"
+        "town_domestic,,0.4,,600\n"
+        "town_domestic,2,,2,700\n"
+        "town_domestic,2,1,,600\n"
+        "farm,13,1,,5\n"
+        "farm,3,,,5\n"
+        "farm,4,0.5,1,5\n"
+        "farm,5,1,,-5\n"
+        "firm,5,1,,5\n",
+    )
+
+
+LAKE = {
+    "name": "lake",
+    "dead_hm3": 10,
+    "normal_hm3": 100,
+    "initial_hm3": 50,
+    "flood_limit_hm3": "pattern:flood_limit",
+    "curve": "lake",
+}
+
+
+def storages_outside_each_other(folder: Path) -> None:
+    """Limits that are numbers; a depth on the lake needs the curve of its area."""
+    lake = {**LAKE, "flood_limit_hm3": 5, "minimum_storage_hm3": 120, "initial_hm3": 0}
+    lake |= {"target_hm3": 101, "target_maximum_hm3": 4, "curve": ""}
+    write_rows(
+        folder / "reservoirs.csv",
+        [{**lake, "rain_mm_day": 2, "seepage_mm_day": 3, "seepage_to": "sea"}],
+    )
+
+
+def storage_limits_cross(folder: Path) -> None:
+    """The flood limit falls to 80 on 15 June, below the minimum storage of the date."""
+    lake = {**LAKE, "minimum_storage_hm3": "pattern:minimum"}
+    lake |= {"target_hm3": 70, "target_maximum_hm3": 40}
+    write_rows(folder / "reservoirs.csv", [lake])
+    append(folder / "patterns.csv", "minimum,01-01,60,hm3\nminimum,06-01,90,hm3\n")
+
+
+def zones_do_not_rise(folder: Path) -> None:
+    write_rows(
+        folder / "zones.csv",
+        [
+            {"name": "buffer", "reservoir": "lake", "top_hm3": 8},
+            {"name": "middle", "reservoir": "lake", "top_hm3": 60},
+            {"name": "top", "reservoir": "lake", "top_hm3": 60},
+            {"name": "odd", "reservoir": "lak", "top_hm3": 60},
+        ],
+    )
+
+
+def zones_end_below_normal_storage(folder: Path) -> None:
+    write_rows(
+        folder / "zones.csv",
+        [
+            {"name": "buffer", "reservoir": "lake", "top_hm3": 30},
+            {"name": "conservation", "reservoir": "lake", "top_hm3": 90},
+        ],
+    )
+
+
+# --- the delta ------------------------------------------------------------------------------
+
+
+def add_delta(folder: Path, **tables: str) -> None:
+    """Add three branches and a canal below the town, curves by flow, and tables of the delta."""
+    append(
+        folder / "links.csv",
+        "east,town,sea,distributary,,,\nwest,town,sea,distributary,,,\ncanal,town,sea,canal,,,\n",
+    )
+    append(
+        folder / "curves.csv",
+        "share,10,0.3,m3s,fraction\nshare,90,0.6,m3s,fraction\n"
+        "flow,0,0,m3s,m3s\nflow,90,30,m3s,m3s\n"
+        "high,5,2,m3s,m3s\nhigh,90,30,m3s,m3s\n"
+        "greedy,0,0,m3s,m3s\ngreedy,10,20,m3s,m3s\n"
+        "steep,0,0,m3s,m3s\nsteep,10,1,m3s,m3s\nsteep,20,12,m3s,m3s\n"
+        "two,0,0,m3s,m3s\ntwo,10,1,m3s,m3s\ntwo,0,0.1,m3s,fraction\ntwo,9,0.2,m3s,fraction\n",
+    )
+    for name, text in tables.items():
+        append(folder / f"{name}.csv", text)
+
+
+def splits_wrong(folder: Path) -> None:
+    """Links that are no branch, several ways or none, limits and curves that cross, years."""
+    add_delta(
+        folder,
+        patterns="low,01-01,0.2,1\nlow,04-01,0.5,1\n",
+        splits="name,node,link,share_percent,minimum_share_percent,maximum_share_percent,curve,"
+        "from_year,to_year\n"
+        "elsewhere,town,outlet,30,,,,,\n"
+        "canal,town,canal,30,,,,,\n"
+        "nothing,town,east,,,,,,1990\n"
+        "both,town,east,30,20,,share,1991,1991\n"
+        "crossing,town,east,,pattern:low,40,,1992,1992\n"
+        "level,town,east,,,,lake,1993,1993\n"
+        "high,town,east,,,,high,1994,1994\n"
+        "greedy,town,east,,,,greedy,1995,1995\n"
+        "steep,town,east,,,,steep,1996,1996\n"
+        "two,town,east,,,,two,1997,1997\n"
+        "over,town,east,130,,,,1998,1998\n"
+        "backwards,town,west,30,,,,2000,1999\n"
+        "first,town,west,30,,,,2001,2010\n"
+        "second,town,west,40,,,,2010,\n"
+        "unknown,twon,est,40,,,shear,,\n",
+    )
+
+
+def shares_that_do_not_add_up_to_1(folder: Path) -> None:
+    """Of all three branches by years, of two of three below the lake, and of the lone spring."""
+    append(folder / "links.csv", "bypass,lake,town,reach,,,\nsluice,lake,town,spillway,,,\n")
+    add_delta(
+        folder,
+        patterns="rising,01-01,0.3,1\nrising,07-01,0.4,1\n",
+        splits="name,node,link,share_fraction,minimum_share_fraction,maximum_share_fraction,curve,"
+        "from_year,to_year\n"
+        "below_lake,lake,outlet,0.9,,,,,\n"
+        "bypass,lake,bypass,,0.2,,,,\n"
+        "alone,spring,upper,,,0.7,,,\n"
+        "lower,town,lower,0.3,,,,1990,2029\n"
+        "east,town,east,pattern:rising,,,,1990,1999\n"
+        "west,town,west,0.4,,,,1990,1999\n"
+        "least,town,west,,0.5,,,2000,2009\n"
+        "east_curve,town,east,,,,share,2000,2009\n"
+        "west_most,town,west,,,0.2,,2010,2019\n"
+        "east_most,town,east,,0.1,0.4,,2010,2019\n"
+        "west_rest,town,west,0.3,,,,2020,2029\n"
+        "east_whole,town,east,,,,flow,2020,2029\n",
+    )
+
+
+def ratings_wrong(folder: Path) -> None:
+    """A curve without a level by flow, a node without a river, and years that overlap."""
+    add_delta(
+        folder,
+        ratings="name,node,flow_at,curve,from_year,to_year\n"
+        "of_lake,town,,lake,1990,1999\n"
+        "of_canal,sea,hill,bed,,\n"
+        "old,town,,bed,2000,2009\n"
+        "new,town,town,bed,2005,\n"
+        "apart,town,lake,bed,,\n"
+        "again,town,lake,bed,,\n"
+        "typo,town,,bad,2020,2010.5\n",
+    )
+    append(folder / "nodes.csv", "hill,junction,,,,,,,\n")
+    append(folder / "links.csv", "ditch,hill,sea,canal,,,\n")
+    append(folder / "curves.csv", "bed,5,2,m3s,m\nbed,90,8,m3s,m\n")
+
+
+def intakes_wrong(folder: Path) -> None:
+    """A threshold that is not below full, two at one node, a node without a river."""
+    add_delta(
+        folder,
+        intakes="name,node,flow_at,threshold_m3s,full_m3s,capacity_m3s\n"
+        "flat,town,,20,20,5\n"
+        "other,town,lake,10,30,5\n"
+        "dry,hill,,10,30,5\n"
+        "below_zero,lake,,-10,30,-5\n",
+    )
+    append(folder / "nodes.csv", "hill,junction,,,,,,,\n")
+    append(folder / "links.csv", "ditch,hill,sea,canal,,,\n")
 
 
 def everything_at_once(folder: Path) -> None:

@@ -21,6 +21,12 @@ M3S = 1 / 0.0864
 DEAD, LOW, HIGH, INITIAL, NORMAL = 10, 800, 1000, 1500, 3000
 """Storages [hm3]: limits by rule are drawn below LOW or above HIGH, so that they can be kept."""
 
+TRAVELS: tuple[dict[str, float], ...] = (
+    {}, {"lag_periods": 1}, {"lag_periods": 2}, {"lag_periods": 1.6}, {"lag_h": 30},
+    {"muskingum_k_h": 40, "muskingum_x": 0.4}, {"lag_h": 6, "muskingum_k_h": 12},
+)  # fmt: skip
+"""How the water of a link travels, by days or by months."""
+
 flows = st.floats(0, 1000).map(lambda v: round(v, 3))
 shares = st.floats(0, 1).map(lambda v: round(v, 2))
 
@@ -37,7 +43,7 @@ def rivers(draw: st.DrawFn) -> dict[str, Any]:
     nodes.append({"name": "sea", "kind": "sink"})
     links = []
     for up, down in zip(names, [*names[1:], "sea"], strict=True):
-        lag = draw(st.integers(0, 2))
+        travel = draw(st.sampled_from(TRAVELS))
         links.append(
             {
                 "name": f"{up}_reach",
@@ -45,8 +51,8 @@ def rivers(draw: st.DrawFn) -> dict[str, Any]:
                 "to": down,
                 "kind": "reach",
                 "loss_fraction": draw(shares),
-                "lag_periods": lag,
-                "initial_hm3_day": draw(flows) if lag else 0,
+                "initial_hm3_day": draw(flows) if travel else 0,
+                **travel,
             }
         )
     links.append({"name": "spill", "from": dam, "to": "sea", "kind": "spillway"})
@@ -164,7 +170,7 @@ def _links(
 ) -> list[dict[str, Any]]:
     links: list[dict[str, Any]] = []
     for up, down in zip(names, below, strict=True):
-        lag = draw(st.integers(0, 2))
+        travel = draw(st.sampled_from(TRAVELS))
         links.append(
             {
                 "name": f"{up}_reach",
@@ -172,8 +178,8 @@ def _links(
                 "to": down,
                 "kind": "reach",
                 "loss_fraction": draw(st.sampled_from([0, 0.1, 0.5, 1])),
-                "lag_periods": lag,
-                "initial_hm3_day": draw(small_flows) if lag else 0,
+                "initial_hm3_day": draw(small_flows) if travel else 0,
+                **travel,
                 "minimum_hm3_day": draw(st.sampled_from([0, least[up] / 2])),
             }
         )

@@ -68,7 +68,26 @@ def check_files(folder: Path) -> None:
         assert abs(amount["demand"] - amount["withdrawal"] - amount["deficit"]) <= 1e-9
         assert abs(amount["withdrawal"] - amount["consumption"] - amount["return_flow"]) <= 1e-9
     _check_chain(balance)
+    _check_links(links)
     _check_returns(users, balance)
+
+
+def _check_links(links: list[dict[str, str]]) -> None:
+    """What enters a link is lost, leaves it, or is on its way until a later period."""
+    before: dict[tuple[str, str], float] = {}
+    for row in links:
+        at = (row["member"], row["link"])
+        amount = {
+            n: float(row[f"{n}_hm3"])
+            for n in ("flow_in", "loss", "flow_out", "in_transit_start", "in_transit_end")
+        }
+        assert min(amount.values()) >= 0.0, row
+        allowed = min(ABSOLUTE, max(1e-12, RELATIVE * sum(amount.values())))
+        start, end = amount["in_transit_start"], amount["in_transit_end"]
+        left = amount["flow_in"] - amount["loss"] - amount["flow_out"]
+        assert abs(start + left - end) <= allowed, row
+        assert abs(start - before.get(at, start)) <= allowed, row
+        before[at] = end
 
 
 def _check_chain(balance: list[dict[str, str]]) -> None:

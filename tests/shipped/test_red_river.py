@@ -29,6 +29,7 @@ from ruamel.yaml import YAML
 
 REPOSITORY = Path(__file__).parents[2]
 BASIN = REPOSITORY / "basins" / "red_river"
+RECORDED = REPOSITORY / "docs" / "validation" / "data"
 PUBLIC_DATA = REPOSITORY.parent / "shared" / "red_river"
 
 SON_TAY_M3S = 3383.24
@@ -256,7 +257,8 @@ def test_provinces_of_2025(table):
 
 
 def test_names_in_both_languages(nodes, links, demands, declared):
-    for rows in (nodes, links, demands, read("environmental_flows.csv")):
+    named = (read("environmental_flows.csv"), read("hydropower.csv"))
+    for rows in (nodes, links, demands, *named):
         assert (rows["name_en"] != "").all()
         assert (rows["name_vi"] != "").all()
         # every name here has a letter that plain ASCII lacks
@@ -382,7 +384,7 @@ def test_sources_are_named_and_credited():
 
 def test_daily_record_is_not_shipped():
     days_of_record = 7670
-    for path in BASIN.rglob("*.csv"):
+    for path in (*BASIN.rglob("*.csv"), *RECORDED.rglob("*.csv")):
         assert len(path.read_text(encoding="utf-8").splitlines()) < days_of_record / 5, path.name
 
 
@@ -390,7 +392,7 @@ def test_daily_record_is_not_shipped():
     not PUBLIC_DATA.is_dir(), reason="the public data set is not beside the project"
 )
 def test_derivation_gives_the_same_bytes(tmp_path):
-    copy = tmp_path / "red_river"
+    copy = tmp_path / "basins" / "red_river"
     shutil.copytree(BASIN, copy, ignore=shutil.ignore_patterns("__pycache__"))
     derived = [
         "patterns.csv",
@@ -401,6 +403,7 @@ def test_derivation_gives_the_same_bytes(tmp_path):
     ]
     for name in derived:
         (copy / name).unlink()
+    recorded = sorted(path.name for path in RECORDED.glob("*.csv"))
     done = subprocess.run(
         [sys.executable, str(copy / "derive.py"), str(PUBLIC_DATA)],
         capture_output=True,
@@ -411,6 +414,11 @@ def test_derivation_gives_the_same_bytes(tmp_path):
     assert done.returncode == 0, done.stderr
     same, changed, missing = filecmp.cmpfiles(BASIN, copy, derived, shallow=False)
     assert (same, changed, missing) == (derived, [], [])
-    # the table of means in SOURCES.md is the one the script prints
+    rebuilt = tmp_path / "docs" / "validation" / "data"
+    assert recorded == sorted(path.name for path in rebuilt.iterdir())
+    same, changed, missing = filecmp.cmpfiles(RECORDED, rebuilt, recorded, shallow=False)
+    assert (same, changed, missing) == (recorded, [], [])
+    # the tables of checks in SOURCES.md are those the script prints
     sources = (BASIN / "SOURCES.md").read_text(encoding="utf-8")
-    assert done.stdout.strip() in sources
+    for table in done.stdout.strip().split("\n\n"):
+        assert table in sources

@@ -67,7 +67,7 @@ def test_rows_read_like_the_balance(tmp_path: Path) -> None:
     assert read(m.balance["field", M, 2]) == (third, 0, 0)
     assert all(row.equality for row in m.balance.values())
     assert len(m.balance) == 9
-    assert not m.arriving  # it is flow, a day ago
+    assert not m.flow_before  # it is flow, a day ago
 
 
 def test_variables_keep_their_limits(tmp_path: Path) -> None:
@@ -176,4 +176,4 @@ def test_everything_is_the_stacked_program(tmp_path: Path) -> None:
     stacked, full = both_programs(everything(tmp_path))
     assert written.differences(stacked, full) == []
     assert len(full.rows) > 60
-    assert len(full.costs) == 7
+    assert len(full.costs) == 8

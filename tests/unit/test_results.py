@@ -30,9 +30,10 @@ COLUMNS = {
     "withdrawal_hm3 deficit_hm3 satisfaction consumption_hm3 return_flow_hm3 water_value",
     "balance": "member period_start node inflow_hm3 link_in_hm3 return_flow_hm3 withdrawal_hm3 "
     "evaporation_hm3 storage_start_hm3 storage_end_hm3 link_out_hm3 residual_hm3",
-    "links": "member period_start link from to kind flow_in_hm3 loss_hm3 flow_out_hm3 flow_m3s",
+    "links": "member period_start link from to kind flow_in_hm3 loss_hm3 flow_out_hm3 flow_m3s "
+    "in_transit_start_hm3 in_transit_end_hm3",
     "reservoirs": "member period_start reservoir storage_start_hm3 storage_end_hm3 level_m "
-    "area_km2 evaporation_hm3 release_hm3 spill_hm3",
+    "area_km2 evaporation_hm3 release_hm3 spill_hm3 rain_hm3 seepage_hm3",
     "rules": "member period_start rule kind required achieved unit slack shadow_price kept",
     "metrics": "member scope name metric value",
 }

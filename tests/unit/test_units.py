@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from wateralloc.units import (
     CANONICAL,
     UNITS,
+    find_unit,
     hm3_of_m3s,
     m3s_of_hm3,
     price_suffix,
@@ -35,6 +36,7 @@ PINT = {
     "ha": "hectare",
     "mw": "MW",
     "gwh": "GWh",
+    "kwh_m3": "kWh/m**3",
     "fraction": "1",
     "percent": "percent",
     "h": "hour",
@@ -65,6 +67,7 @@ def test_the_canonical_unit_is_the_one_used_inside() -> None:
         "area": "km2",
         "power": "mw",
         "energy": "gwh",
+        "energy_intensity": "kwh_m3",
         "fraction": "fraction",
         "time": "h",
     }
@@ -94,6 +97,15 @@ def test_a_column_splits_at_its_longest_unit(column: str, base: str, suffix: str
 
 def test_a_price_is_per_m3_in_the_currency() -> None:
     assert price_suffix("VND") == "vnd_m3"
+
+
+def test_a_price_is_a_unit_in_the_currency_only() -> None:
+    """The unit of a pattern of prices; ``kwh_m3`` is an energy, not a price in currency KWH."""
+    assert find_unit("vnd_kwh", "VND").dimension == "energy_price"  # type: ignore[union-attr]
+    assert find_unit("vnd_m3", None).dimension == "price"  # type: ignore[union-attr]
+    assert find_unit("usd_kwh", "VND") is None
+    assert find_unit("vnd_kwh", "") is None
+    assert find_unit("kwh_m3", None) is UNITS["kwh_m3"]
 
 
 def test_a_period_has_its_true_length() -> None:

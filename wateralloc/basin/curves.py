@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from wateralloc.basin.model import Curve
+from wateralloc.basin.model import CURVE_QUANTITIES, Curve
 from wateralloc.basin.reading import Reading
 from wateralloc.errors import listed
 from wateralloc.units import CANONICAL, UNITS
 
-_CURVE_QUANTITY = {"length": "level", "area": "area"}
+_BY_UNITS = {(kind.x, kind.y): name for name, kind in CURVE_QUANTITIES.items()}
 
 
 def read_curves(reading: Reading) -> None:
@@ -27,12 +27,25 @@ def read_curves(reading: Reading) -> None:
             if row in faulty:
                 is_sound = False
                 continue
-            x_unit = _curve_unit(reading, row, "x_unit", ("volume",))
-            y_unit = _curve_unit(reading, row, "y_unit", tuple(_CURVE_QUANTITY))
+            x_unit = _curve_unit(reading, row, "x_unit", {x for x, _ in _BY_UNITS})
+            y_unit = _curve_unit(reading, row, "y_unit", {y for _, y in _BY_UNITS})
             if x_unit is None or y_unit is None:
                 is_sound = False
                 continue
-            points.setdefault(_CURVE_QUANTITY[y_unit.dimension], []).append(
+            quantity = _BY_UNITS.get((x_unit.dimension, y_unit.dimension))
+            if quantity is None:
+                is_sound = False
+                ways = sorted({y for x, y in _BY_UNITS if x == x_unit.dimension})
+                reading.fault(
+                    "curves",
+                    row,
+                    "y_unit",
+                    "E208",
+                    f"curve '{name}' gives {_text(y_unit.dimension)} by {_text(x_unit.dimension)}; "
+                    f"by {_text(x_unit.dimension)} it may give {listed(map(_text, ways))}",
+                )
+                continue
+            points.setdefault(quantity, []).append(
                 (row, rows.at[row, "x"] * x_unit.factor, rows.at[row, "y"] * y_unit.factor)
             )
         for quantity, of_quantity in points.items():
@@ -52,7 +65,13 @@ def read_curves(reading: Reading) -> None:
         del reading.names["curves"]
 
 
-def _curve_unit(reading: Reading, row: Any, column: str, dimensions: tuple[str, ...]) -> Any:
+def _text(dimension: str) -> str:
+    """Name a dimension of a curve in words."""
+    names = {"length": "a level or head", "fraction": "a fraction"}
+    return names.get(dimension, f"{'an' if dimension[0] in 'ae' else 'a'} {dimension}")
+
+
+def _curve_unit(reading: Reading, row: Any, column: str, dimensions: set[str]) -> Any:
     text = reading.tables["curves"].at[row, column]
     unit = UNITS.get(text)
     if unit is not None and unit.dimension in dimensions:
@@ -63,7 +82,7 @@ def _curve_unit(reading: Reading, row: Any, column: str, dimensions: tuple[str, 
         row,
         column,
         "E207" if unit is None else "E208",
-        f"{column} is '{text}'; must be one of {listed(ways)}",
+        f"{column} is '{text}'; must be one of {listed(ways, 20)}",
     )
     return None
 
@@ -76,6 +95,8 @@ def _check_curve(
     *,
     is_whole: bool,
 ) -> bool:
+    kind = CURVE_QUANTITIES[quantity]
+    x_unit, y_unit = (UNITS[CANONICAL[of]].text for of in (kind.x, kind.y))
     is_sound = True
     if len(points) < 2 and is_whole:
         reading.fault(
@@ -86,6 +107,13 @@ def _check_curve(
             f"{quantity} of curve '{name}' has one point; must have two or more",
         )
         is_sound = False
+    for row, _, y in points:
+        if not kind.low <= y <= kind.high:
+            is_sound = False
+            most = f"from {kind.low:g} to {kind.high:g}" if kind.high < np.inf else "0 or more"
+            reading.fault(
+                "curves", row, "y", "E221", f"{quantity} of curve '{name}' is {y:g}; must be {most}"
+            )
     for (_, x0, y0), (row, x1, y1) in pairwise(points):
         if x1 <= x0:
             is_sound = False
@@ -94,19 +122,17 @@ def _check_curve(
                 row,
                 "x",
                 "E221",
-                f"storage {x1:g} hm3 in {quantity} of curve '{name}' follows {x0:g}; "
+                f"{kind.x_name} {x1:g} {x_unit} in {quantity} of curve '{name}' follows {x0:g}; "
                 "must increase from row to row",
             )
-        elif y1 < y0 or (y1 == y0 and quantity == "level"):
+        elif kind.rises and (y1 < y0 or (y1 == y0 and kind.rises == "increase")):
             is_sound = False
-            must = "must increase" if quantity == "level" else "must not fall"
-            unit = CANONICAL["length" if quantity == "level" else "area"]
             reading.fault(
                 "curves",
                 row,
                 "y",
                 "E221",
-                f"{quantity} {y1:g} {unit} of curve '{name}' follows {y0:g}; "
-                f"{must} from row to row",
+                f"{quantity} {y1:g} {y_unit} of curve '{name}' follows {y0:g}; "
+                f"must {kind.rises} from row to row",
             )
     return is_sound

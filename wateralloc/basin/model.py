@@ -14,6 +14,7 @@ import pandas as pd
 from wateralloc.errors import Position, shown
 from wateralloc.tables import Column, Table
 from wateralloc.timeline import Pattern, Timeline
+from wateralloc.units import CANONICAL, UNITS
 
 NODES = Table(
     "nodes",
@@ -47,13 +48,16 @@ NODES = Table(
 
 CURVES = Table(
     "curves",
-    "Level and area of reservoirs by storage, one point a row, straight lines between.",
+    "What depends on something else, one point a row, straight lines between. By its units a curve "
+    "is the level (m) or area (km2) of a reservoir by storage (hm3), the level of a river by its "
+    "flow (m3s), the efficiency (fraction) or output (mw) of a plant by head (m) or flow, the "
+    "share (fraction) or flow (m3s) of a branch by the flow that is divided.",
     (
         Column("curve", "name of the curve", "name", required=True),
-        Column("x", "storage", required=True, low=0),
-        Column("y", "level, or area", required=True),
-        Column("x_unit", "unit of x: a volume", "text", required=True),
-        Column("y_unit", "unit of y: a length for a level, or an area", "text", required=True),
+        Column("x", "storage, flow or head", required=True, low=0),
+        Column("y", "what goes with it", required=True),
+        Column("x_unit", "unit of x", "text", required=True),
+        Column("y_unit", "unit of y", "text", required=True),
     ),
     key="",
 )
@@ -72,50 +76,110 @@ PATTERNS = Table(
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Level and area of a reservoir by storage: straight lines between points.
+class CurveQuantity:
+    """What a curve may say.
 
     Attributes
     ----------
-    points : ``level`` [m] or ``area`` [km2] -> storage [hm3] (point), value (point)
+    x, y : dimensions
+    x_name : what x is
+    rises : y must rise from point to point; ``not fall``: it may also stay; "": free
+    low, high : allowed range of y
+    is_bounded : the curve says nothing beyond its ends; else its last straight line goes on
+    """
+
+    x: str
+    y: str
+    x_name: str
+    rises: str = ""
+    low: float = float("-inf")
+    high: float = float("inf")
+    is_bounded: bool = False
+
+
+CURVE_QUANTITIES = {
+    "level": CurveQuantity("volume", "length", "storage", "increase", is_bounded=True),
+    "area": CurveQuantity("volume", "area", "storage", "not fall", is_bounded=True),
+    "stage": CurveQuantity("flow", "length", "flow", "increase"),
+    "efficiency": CurveQuantity("length", "fraction", "head", low=0, high=1),
+    "power": CurveQuantity("flow", "power", "flow", "not fall", low=0),
+    "share": CurveQuantity("flow", "fraction", "flow", low=0, high=1),
+    "flow": CurveQuantity("flow", "flow", "flow", "not fall", low=0),
+}
+"""By name, e.g. ``level``: level of a reservoir by its storage."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points of one or more quantities (:data:`CURVE_QUANTITIES`), with straight lines between.
+
+    Attributes
+    ----------
+    points : quantity -> x (point), y (point), in canonical units
     """
 
     name: str
     points: dict[str, tuple[np.ndarray, np.ndarray]]
 
     def has(self, quantity: str) -> bool:
-        """Tell whether there are points of ``level`` or ``area``."""
+        """Tell whether there are points of a quantity."""
         return quantity in self.points
 
     def range(self, quantity: str) -> tuple[float, float]:
-        """Least and largest storage [hm3] for which ``level`` or ``area`` is known."""
-        storage = self.points[quantity][0]
-        return float(storage[0]), float(storage[-1])
+        """Least and largest x for which a quantity is known."""
+        x = self.points[quantity][0]
+        return float(x[0]), float(x[-1])
 
-    def level(self, storage: Any) -> Any:
-        """Level [m] at a storage [hm3].
+    def at(self, quantity: str, x: Any) -> Any:
+        """Value of a quantity.
 
         Raises
         ------
         ValueError
-            The storage is outside the curve, here and in the other methods.
+            x is beyond the ends of a quantity that is bounded, here and in the other methods.
         """
-        return self._interpolate(storage, *self.points["level"], "storage", "hm3")
+        kind, points = CURVE_QUANTITIES[quantity], self.points[quantity]
+        if kind.is_bounded:
+            return self._interpolate(x, *points, kind.x_name, kind.x)
+        return self._extended(x, *points)
+
+    def slope(self, quantity: str, x: Any) -> Any:
+        """Change of a quantity by one unit of x; at a point that of the line after it."""
+        xs, ys = self.points[quantity]
+        segment = np.clip(np.searchsorted(xs, np.asarray(x, float), "right") - 1, 0, xs.size - 2)
+        return (np.diff(ys) / np.diff(xs))[segment]
+
+    def inverse(self, quantity: str, y: Any) -> Any:
+        """x at which an increasing quantity has a value; always within the ends."""
+        kind, (xs, ys) = CURVE_QUANTITIES[quantity], self.points[quantity]
+        return self._interpolate(y, ys, xs, quantity, kind.y)
+
+    def level(self, storage: Any) -> Any:
+        """Level [m] at a storage [hm3]."""
+        return self.at("level", storage)
 
     def area(self, storage: Any) -> Any:
         """Area [km2] at a storage [hm3]."""
-        return self._interpolate(storage, *self.points["area"], "storage", "hm3")
+        return self.at("area", storage)
 
     def storage(self, level: Any) -> Any:
         """Storage [hm3] at a level [m]."""
-        storages, levels = self.points["level"]
-        return self._interpolate(level, levels, storages, "level", "m")
+        return self.inverse("level", level)
 
-    def _interpolate(self, at: Any, x: np.ndarray, y: np.ndarray, quantity: str, unit: str) -> Any:
+    def _extended(self, at: Any, x: np.ndarray, y: np.ndarray) -> Any:
+        at = np.asarray(at, float)
+        first, last = ((y[k + 1] - y[k]) / (x[k + 1] - x[k]) for k in (0, x.size - 2))
+        inside = np.interp(at, x, y)
+        return inside + first * np.minimum(at - x[0], 0.0) + last * np.maximum(at - x[-1], 0.0)
+
+    def _interpolate(
+        self, at: Any, x: np.ndarray, y: np.ndarray, quantity: str, dimension: str
+    ) -> Any:
         at = np.asarray(at, float)
         slack = 1e-6 * (x[-1] - x[0])  # a solver's tolerance
         odd = ~((at >= x[0] - slack) & (at <= x[-1] + slack))
         if odd.any():
+            unit = UNITS[CANONICAL[dimension]].text
             raise ValueError(
                 f"{quantity} {at[odd][0]:g} {unit} is outside curve '{self.name}' "
                 f"({x[0]:g} to {x[-1]:g} {unit})"

@@ -9,7 +9,7 @@ from wateralloc.basin.reading import Reading
 from wateralloc.errors import listed, or_do, suggest
 from wateralloc.tables import parse_date
 from wateralloc.timeline import Pattern
-from wateralloc.units import CANONICAL, UNITS
+from wateralloc.units import UNITS, canonical, find_unit
 
 
 def read_patterns(reading: Reading) -> None:
@@ -22,7 +22,7 @@ def read_patterns(reading: Reading) -> None:
         is_sound = not faulty.intersection(rows.index)
         starts: list[tuple[int, int]] = []
         first_unit = rows["unit"].iloc[0]
-        unit = UNITS.get(first_unit)
+        unit = find_unit(first_unit, reading.currency)
         if first_unit and unit is None and first_unit != "1":
             hint = or_do(suggest(first_unit, UNITS), f"units are 1, {listed(UNITS, 99)}")
             fault(
@@ -67,7 +67,7 @@ def read_patterns(reading: Reading) -> None:
                 name,
                 tuple(starts),
                 tuple(float(v) * factor for v in rows["value"]),
-                CANONICAL[unit.dimension] if unit else "1",
+                canonical(unit.dimension, reading.currency or "") if unit else "1",
             )
     if reading.has_lost_rows("patterns", "pattern"):
         del reading.names["patterns"]

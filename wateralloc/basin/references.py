@@ -8,7 +8,7 @@ from wateralloc.basin.model import Basin
 from wateralloc.basin.reading import Reading
 from wateralloc.errors import or_do, shown, suggest
 from wateralloc.tables import Column, Table, range_text, spellings
-from wateralloc.units import UNITS
+from wateralloc.units import find_unit
 
 
 def _choices(reading: Reading, refers_to: str) -> list[str] | None:
@@ -72,11 +72,15 @@ def _check_pattern(reading: Reading, table: Table, column: Column, key: Any, nam
     pattern = reading.patterns.get(name)
     if pattern is None:  # its fault is reported
         return
-    dimension = UNITS[pattern.unit].dimension if pattern.unit != "1" else None
+    unit = find_unit(pattern.unit, None)
+    dimension = unit.dimension if unit else None
     fits = dimension == column.dimension or (dimension is None and column.dimension == "fraction")
     item = f" of {table.item} '{key}'" if table.key else ""
     if not fits:
-        must = f"a {column.dimension.replace('_', ' ')}" if column.dimension else "in unit 1"
+        must = "in unit 1"
+        if column.dimension:
+            article = "an" if column.dimension[0] in "ae" else "a"
+            must = f"{article} {column.dimension.replace('_', ' ')}"
         reading.fault(
             table.name,
             key,

@@ -13,7 +13,7 @@ from wateralloc.basin.reading import Reading
 from wateralloc.basin.series_files import READERS, Content, check_dates, series_column
 from wateralloc.errors import Position, listed, or_do, shown, suggest
 from wateralloc.tables import Column, ColumnFault, range_text, spellings
-from wateralloc.units import CANONICAL
+from wateralloc.units import canonical
 
 _SERIES_ENDINGS = (".csv", ".nc", ".parquet")
 
@@ -59,13 +59,13 @@ def _read_series(reading: Reading, path: Path) -> None:
         )
         return
     try:
-        column, factor, per_period = series_column(path.stem, columns)
+        column, factor, per_period = series_column(path.stem, columns, reading.currency)
     except ColumnFault as fault:
         if fault.column:
             reading.broken_series.add(fault.column.name)
         text = fault.text.replace("column", "series", 1)
         if fault.code == "E201":
-            ways = [spellings(column)[0] for column in columns]
+            ways = [spellings(column, reading.currency)[0] for column in columns]
             hint = or_do(suggest(path.stem, ways), f"series are {listed(ways)}")
             text = f"unknown series '{path.stem}'{hint}"
         reading.findings.add(at, "E214" if fault.code == "E201" else fault.code, text)
@@ -95,7 +95,7 @@ def _read_series(reading: Reading, path: Path) -> None:
         return
     reading.series[column.name] = Series(
         column.name,
-        CANONICAL[column.dimension or ""],
+        canonical(column.dimension or "", reading.currency or ""),
         timeline,
         pd.DataFrame(values, index=timeline.index, columns=content.names),
         path,
@@ -134,7 +134,7 @@ def _check_range(reading: Reading, content: Content, values: np.ndarray, column:
     for k in np.flatnonzero(outside.any(axis=0)):
         rows = np.flatnonzero(outside[:, k])
         more = f" ({len(rows) - 1} more below)" if len(rows) > 1 else ""
-        unit = CANONICAL[column.dimension or ""]
+        unit = canonical(column.dimension or "", reading.currency or "")
         reading.findings.add(
             content.position(int(rows[0]), int(k)),
             "E203",

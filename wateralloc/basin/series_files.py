@@ -38,7 +38,9 @@ class Content:
     position: Callable[[int | None, int], Position]
 
 
-def series_column(label: str, columns: Iterable[Column]) -> tuple[Column, float, str | None]:
+def series_column(
+    label: str, columns: Iterable[Column], currency: str | None = ""
+) -> tuple[Column, float, str | None]:
     """Match the name of a series file: its column, factor, and what it is divided by.
 
     A volume of each period stands for a flow, a depth of each period for a depth rate.
@@ -55,7 +57,7 @@ def series_column(label: str, columns: Iterable[Column]) -> tuple[Column, float,
                 return column, unit.factor * 1e6, "seconds"  # hm3 in m3
             if column.name == base and way == ("depth_rate", "depth"):
                 return column, unit.factor, "days"
-    return *match_column(label, list(columns)), None
+    return *match_column(label, list(columns), currency), None
 
 
 def _read_csv_series(path: Path, findings: Findings) -> Content | None:

@@ -7,7 +7,7 @@ import networkx as nx
 from wateralloc.basin.model import Basin
 from wateralloc.errors import Findings, Position, TopologyError, listed, shown, suggest
 
-_OF_A_CYCLE = ("from", "to", "loss", "lag_periods", "cost")
+_OF_A_CYCLE = ("from", "to", "loss", "cost", "lag_periods", "lag", "muskingum_k")
 """Columns of links that say whether water may circle for nothing."""
 
 
@@ -17,6 +17,8 @@ def check_topology(basin: Basin, findings: Findings) -> None:
     if links is None or not (nodes.attrs["is_read"] and links.attrs["is_read"]):
         return
     sinks = set(nodes.index[nodes["kind"] == "sink"])
+    # an aquifer keeps its water; whether it has to be able to overflow, its part checks
+    closed = set(nodes.index[nodes["kind"] == "aquifer"]) - set(links["from"])
     graph = nx.DiGraph()
     graph.add_nodes_from(nodes.index)
     free = nx.DiGraph()
@@ -47,7 +49,8 @@ def check_topology(basin: Basin, findings: Findings) -> None:
             )
         else:
             graph.add_edge(start, end)
-            costs_nothing = not row["loss"] and not row["lag_periods"] and (row["cost"] or 0) <= 0
+            is_slow = row["lag_periods"] or row["lag"] or row["muskingum_k"]
+            costs_nothing = not row["loss"] and not is_slow and (row["cost"] or 0) <= 0
             is_sound = not any((link, name) in links.attrs["faulty_cells"] for name in _OF_A_CYCLE)
             if costs_nothing and is_sound:
                 free.add_edge(start, end)
@@ -57,7 +60,8 @@ def check_topology(basin: Basin, findings: Findings) -> None:
     if "" not in lost_ends and not is_one_place:
         for node in nodes.index:
             # an end that is misspelt may be the node
-            if node not in touched and not any(suggest(end, [node]) for end in lost_ends):
+            is_alone = node not in touched | closed
+            if is_alone and not any(suggest(end, [node]) for end in lost_ends):
                 findings.add(
                     basin.position("nodes", node, "name"),
                     "E251",
@@ -65,7 +69,8 @@ def check_topology(basin: Basin, findings: Findings) -> None:
                     TopologyError,
                 )
     doubtful = {node for node in nodes.index if ("nodes", node) in basin.doubtful}
-    _check_ways_out(basin, graph.subgraph(touched), sinks, open_ended | doubtful, findings)
+    joined = graph.subgraph(touched)
+    _check_ways_out(basin, joined, sinks, open_ended | doubtful, closed, findings)
     order = {link: k for k, link in enumerate(links.index)}
     for circle in nx.strongly_connected_components(free):
         if len(circle) > 1:
@@ -81,11 +86,17 @@ def check_topology(basin: Basin, findings: Findings) -> None:
 
 
 def _check_ways_out(
-    basin: Basin, graph: nx.DiGraph, sinks: set[str], open_ended: set[str], findings: Findings
+    basin: Basin,
+    graph: nx.DiGraph,
+    sinks: set[str],
+    open_ended: set[str],
+    closed: set[str],
+    findings: Findings,
 ) -> None:
     """Report where water ends that cannot reach a sink, once for all nodes upstream.
 
-    `open_ended` are nodes that may have a way out, or be one, behind a fault reported already.
+    `open_ended` are nodes that may have a way out, or be one, behind a fault reported already;
+    `closed` those that keep what enters them.
     """
     nodes = basin.tables["nodes"]
     if nodes.empty:
@@ -98,7 +109,7 @@ def _check_ways_out(
             TopologyError,
         )
         return
-    ways_out = (sinks | open_ended) & set(graph)
+    ways_out = (sinks | open_ended | closed) & set(graph)
     reach = set().union(*(nx.ancestors(graph, node) | {node} for node in ways_out))
     stuck = graph.subgraph(set(graph) - reach)
     ends = nx.condensation(stuck)

@@ -61,6 +61,36 @@ class DemandKeys(_Keys):
     scale: Annotated[dict[str, Factor], Field(description="sector -> factor on its demands")] = {}
 
 
+def _linearisation(value: Any) -> Any:
+    if isinstance(value, str):
+        if value not in ("fixed", "updated"):
+            raise ValueError("must be updated or fixed, or {passes: 15, tolerance: 0.001}")
+        return {"passes": 1} if value == "fixed" else {}
+    return value
+
+
+class LinearisationKeys(_Keys):
+    """How often what is not linear (head, lake area, splits) is updated."""
+
+    passes: Annotated[
+        int, Field(strict=True, ge=1, le=100, description="most passes; 1: never updated")
+    ] = 15
+    tolerance: Annotated[
+        float,
+        Field(
+            gt=0,
+            lt=1,
+            description="passes end when storages, flows and energy move less than this share of "
+            "their range",
+        ),
+    ] = 1e-3
+
+    @property
+    def is_updated(self) -> bool:
+        """Tell whether lines move after the first pass."""
+        return self.passes > 1
+
+
 class TitleKeys(_Keys):
     """Title by language."""
 
@@ -102,6 +132,26 @@ class CaseKeys(_Keys):
         BeforeValidator(_foresight),
         Field(description="how far ahead allocations look: perfect, the whole horizon"),
     ] = "perfect"
+    linearisation: Annotated[
+        LinearisationKeys,
+        BeforeValidator(_linearisation),
+        Field(
+            description="updated: what is not linear is solved again at its result until it stands "
+            "still; fixed: one pass, at fixed heads"
+        ),
+    ] = LinearisationKeys()
+    riverbed: Annotated[
+        int | None,
+        Field(
+            strict=True,
+            description="year whose river bed holds: rating curves and splits; default: the year "
+            "in which the horizon starts",
+        ),
+    ] = None
+    works: Annotated[
+        dict[str, Annotated[str, BeforeValidator(_date_text)]],
+        Field(description="work of works.csv -> day on which it opens, YYYY-MM-DD"),
+    ] = {}
     rules: Annotated[
         list[dict[str, Any]], Field(description="rules, each `rule: KIND` with its keys")
     ] = []
@@ -143,6 +193,11 @@ def case_schema() -> dict[str, Any]:
             }
             for kind, m in goals.items()
         ]
+    }
+    passes = case["properties"]["linearisation"]
+    case["properties"]["linearisation"] = {
+        "description": passes.pop("description"),
+        "anyOf": [passes, {"enum": ["updated", "fixed"]}],
     }
     title = case["properties"]["title"]
     case["properties"]["title"] = {

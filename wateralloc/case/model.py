@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wateralloc.basin import Basin, Series, SeriesColumn
+from wateralloc.case.keys import LinearisationKeys
 from wateralloc.errors import CaseError, Findings, Position, shown
 from wateralloc.hydrology import Hydrology, Member, is_covered, resample, spans, value_at
 from wateralloc.timeline import Pattern, Timeline
@@ -33,6 +34,9 @@ class Case:
     members : hydrologies, in the order of results
     rule_positions : where each rule stands
     foresight : ``perfect``
+    linearisation : how often what is not linear is updated
+    riverbed : year whose rating curves and splits hold
+    works : works that are switched on, and the day each opens
     demand_year : year to which demands are projected; None: as in the basin
     demand_scale : sector -> factor on its demands
     inflow_scale : node -> factor on its inflow
@@ -50,6 +54,9 @@ class Case:
     title: dict[str, str] = field(default_factory=dict)
     description: str = ""
     foresight: str = "perfect"
+    linearisation: LinearisationKeys = LinearisationKeys()
+    riverbed: int = 0
+    works: dict[str, np.datetime64] = field(default_factory=dict)
     demand_year: int | None = None
     demand_scale: dict[str, float] = field(default_factory=dict)
     inflow_scale: dict[str, float] = field(default_factory=dict)
@@ -64,6 +71,31 @@ class Case:
     @property
     def n_periods(self) -> int:
         return self.timeline.periods
+
+    def opened(self, table: str) -> dict[str, np.ndarray]:
+        """Share of each period in which the elements of works are there.
+
+        Parameters
+        ----------
+        table : ``links`` or ``reservoirs``
+
+        Returns
+        -------
+        dict of ndarray (time)
+            By name, of the elements that belong to a work; 0 throughout for a work that the case
+            does not switch on.
+        """
+        works = self.basin.tables.get("works")
+        if works is None:
+            return {}
+        edges = self.timeline.edges
+        shares = {}
+        for work, name in zip(works["work"], works[table.removesuffix("s")], strict=True):
+            if name:
+                opens = self.works.get(work, edges[-1])
+                after = (edges[1:] - np.maximum(edges[:-1], opens)).astype(int)
+                shares[name] = np.maximum(after, 0) / self.timeline.days
+        return shares
 
     def attribute(self, table: str, column: str, at_end: bool = False) -> dict[str, np.ndarray]:
         """Values of a numeric column of the basin in each period.
@@ -141,6 +173,11 @@ class Case:
         return dict(zip(series.values.columns, arrays, strict=True))
 
 
+def first_year(timeline: Timeline) -> int:
+    """Calendar year in which a horizon starts."""
+    return int(str(timeline.edges[0])[:4])
+
+
 def _read_only(array: np.ndarray) -> np.ndarray:
     array.flags.writeable = False
     return array
@@ -154,6 +191,9 @@ def build_case(
     members: Sequence[Member] | None = None,
     *,
     name: str = "case",
+    linearisation: LinearisationKeys | None = None,
+    riverbed: int | None = None,
+    works: Mapping[str, Any] | None = None,
     demand_year: int | None = None,
     demand_scale: Mapping[str, float] | None = None,
     inflow_scale: Mapping[str, float] | None = None,
@@ -191,6 +231,9 @@ def build_case(
         rules=named,
         rule_positions=(here,) * len(named),
         goals=tuple(goals),
+        linearisation=linearisation or LinearisationKeys(),
+        riverbed=first_year(timeline) if riverbed is None else riverbed,
+        works={work: np.datetime64(day, "D") for work, day in (works or {}).items()},
         demand_year=demand_year,
         demand_scale=dict(demand_scale or {}),
         inflow_scale=dict(inflow_scale or {}),

@@ -15,7 +15,7 @@ from wateralloc.case.faults import Checker
 from wateralloc.case.find import find_basin, find_case, is_path
 from wateralloc.case.items import Item
 from wateralloc.case.keys import CaseKeys, TimelineKeys
-from wateralloc.case.model import Case, check_timeline_series, record_of
+from wateralloc.case.model import Case, check_timeline_series, first_year, record_of
 from wateralloc.catalogue import find
 from wateralloc.errors import CaseError, Findings, Position, listed, shown, suggest
 from wateralloc.hydrology import Hydrology, Member, factors_by_node
@@ -92,6 +92,7 @@ class _Reader:
                 members = self._members(hydrology, basin, timeline, scale, is_sound)
         if basin is not None:
             self._check_demand(basin, is_sound)
+            self._check_works(basin, timeline, is_sound)
         if self.findings or keys is None or basin is None or timeline is None:
             return None
         return Case(
@@ -108,6 +109,9 @@ class _Reader:
             rule_positions=tuple(at for _, at in rules),
             goals=tuple(goals),
             foresight=keys.foresight,
+            linearisation=keys.linearisation,
+            riverbed=first_year(timeline) if keys.riverbed is None else keys.riverbed,
+            works={work: np.datetime64(day, "D") for work, day in keys.works.items()},
             demand_year=keys.demand.year,
             demand_scale=keys.demand.scale,
             inflow_scale=scale,
@@ -348,3 +352,25 @@ class _Reader:
                 f"demand.year is {year.value} but the projections of the sectors reach from "
                 f"{first} to {last}; must be within",
             )
+
+    def _check_works(self, basin: Basin, timeline: Timeline | None, is_sound: bool) -> None:
+        item = self.items.get("works")
+        if item is None or not isinstance(item.value, dict):
+            return
+        table = basin.tables["works"]
+        known = list(dict.fromkeys(table["work"]))
+        for work, opens in item.value.items():
+            if work not in known and (known or is_sound):
+                tail = suggest(str(work), known) or f"; works are {listed(known) or 'none'}"
+                self._fault(opens.key_at, "E318", f"unknown work '{work}'{tail}")
+            try:
+                day = np.datetime64(opens.value, "D")
+            except (TypeError, ValueError):
+                continue  # the fault is among the keys of the case
+            if timeline is not None and day >= timeline.edges[-1]:
+                self._fault(
+                    opens.at,
+                    "E318",
+                    f"works.{work} is {day} but the horizon ends {timeline.last_days[-1]}; a work "
+                    "dated after the horizon changes nothing: move the date, or remove it",
+                )

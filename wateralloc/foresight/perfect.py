@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from wateralloc.case import Case
-from wateralloc.errors import Infeasible, listed
+from wateralloc.errors import Infeasible, SolveError, listed
+from wateralloc.foresight.successive import (
+    Convergence,
+    Face,
+    Judge,
+    Lines,
+    Merit,
+    Region,
+    choose,
+)
+from wateralloc.goals import Goal
 from wateralloc.horizon import Horizon, MemberProgram
+from wateralloc.parts import Quantity
 from wateralloc.period import Period, build_period
 from wateralloc.rules import Rule
 from wateralloc.solve import Certificate, Optimum, Stages, least_repair
 from wateralloc.units import HM3_PER_M3
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 """Called after each member with the number done and the number in all."""
@@ -63,6 +77,7 @@ class Solution:
     stages : optima of each member, in the order they were solved
     drift : largest relative change of a held optimum by the end, of each member
     seconds : ``build`` and ``solve``
+    convergence : how the passes of each member ended; empty where one pass is all
     """
 
     period: Period
@@ -71,6 +86,7 @@ class Solution:
     stages: tuple[tuple[StageOptimum, ...], ...]
     drift: np.ndarray
     seconds: dict[str, float]
+    convergence: tuple[Convergence, ...] = ()
 
     @property
     def case(self) -> Case:
@@ -79,6 +95,13 @@ class Solution:
     def value(self, expression: Any) -> np.ndarray:
         """Value of a linear expression of the period (member, time)."""
         return self.horizon.value(expression, self.x)
+
+    def value_of(self, quantity: Quantity, item: str) -> np.ndarray:
+        """Value of an item of a quantity (member, time): exact where it says how."""
+        exact = quantity.exact.get(item)
+        if exact is None:
+            return self.value(quantity.values[item])
+        return np.asarray(exact.function(*(self.value(a) for a in exact.arguments)), float)
 
     @property
     def certificate(self) -> Certificate:
@@ -156,7 +179,7 @@ class MemberStage:
 
 
 def solve_perfect(case: Case, progress: Progress | None = None) -> Solution:
-    """Solve a case with perfect foresight, member by member.
+    """Solve a case with perfect foresight, member by member, in passes where lines have to move.
 
     Raises
     ------
@@ -168,28 +191,241 @@ def solve_perfect(case: Case, progress: Progress | None = None) -> Solution:
     started = time.perf_counter()
     period = build_period(case)
     horizon = Horizon(period.model, case.n_members, case.n_periods)
-    lp = horizon.stack()
+    horizon.stack()
     built = time.perf_counter()
-    costs: dict[int, tuple[Any, np.ndarray, np.ndarray]] = {}
-    x = np.empty((case.n_members, lp.n_columns))
-    drift = np.empty(case.n_members)
-    stages = []
-    for k, member in enumerate(case.members):
-        where = f"{case.name}, member {member.name}: "
-        stage = MemberStage(period, horizon, costs, k, Stages(lp.member(k), where))
-        try:
-            for number, goal in period.goals:
-                stage.goal = number
-                goal.optimise(period.model, case, number, stage)
-        except Infeasible as error:
-            raise Infeasible(f"{error}\n{explain_infeasible(period, horizon, k)}") from None
-        x[k] = stage.stages.optima[-1].x
-        drift[k] = stage.stages.drift()
-        stages.append(tuple(stage.optima))
-        if progress:
-            progress(k + 1, case.n_members)
+    found = _Passes(period, horizon, progress).solve()
     seconds = {"build": built - started, "solve": time.perf_counter() - built}
-    return Solution(period, horizon, x, tuple(stages), drift, seconds)
+    return replace(found, seconds=seconds)
+
+
+@dataclass
+class _Passes:
+    """All members, pass by pass: the lines of a pass are renewed for all members at once."""
+
+    period: Period
+    horizon: Horizon
+    progress: Progress | None
+
+    def __post_init__(self) -> None:
+        case = self.period.case
+        self.case, self.n_members = case, case.n_members
+        self.lines = Lines(self.horizon, self.period.model.tangents.all)
+        lp = self.horizon.stack()
+        self.regions = [
+            Region.of(self.horizon, self.lines.tangents, lp.member(k))
+            for k in range(self.n_members)
+        ]
+        self.first = _first_with_lines(self.period, self.horizon)
+        has_leading = 0 < self.first < len(self.period.goals)
+        self.judges = [Judge(case, has_leading) for _ in range(self.n_members)]
+        self.faces: list[Face | None] = [None] * self.n_members
+        self.x = np.empty((self.n_members, lp.n_columns))
+        self.stages: list[tuple[StageOptimum, ...]] = [()] * self.n_members
+        self.drift = np.zeros(self.n_members)
+        self.bases: list[dict[str, Any]] = [{} for _ in range(self.n_members)]
+        self.costs: dict[int, tuple[Any, np.ndarray, np.ndarray]] = {}
+        self.n_ended = 0
+
+    @property
+    def _is_updated(self) -> bool:
+        return bool(self.lines.tangents) and self.case.linearisation.is_updated
+
+    def solve(self) -> Solution:
+        used = self.lines.now()
+        touched = used
+        active = np.ones(self.n_members, bool)
+        while active.any():
+            self.lines.put(choose(active, touched, used))
+            self.horizon.refresh()
+            self.costs.clear()
+            x, solved = self._pass(active)
+            if not self._is_updated:
+                break
+            tried = self.lines.now()
+            arguments = self.lines.arguments(x)
+            new = self.lines.touch(arguments)
+            kept = self._judge(x, solved, tried, arguments, new)
+            used, touched = choose(kept, tried, used), choose(kept, new, touched)
+            done = np.array([judge.is_done for judge in self.judges])
+            self._tell(active & done)
+            active &= ~done
+        if self._is_updated:
+            self.lines.put(used)
+            self.horizon.refresh()
+        return Solution(
+            self.period,
+            self.horizon,
+            self.x,
+            tuple(self.stages),
+            self.drift,
+            {},
+            tuple(judge.convergence() for judge in self.judges) if self._is_updated else (),
+        )
+
+    def _pass(self, active: np.ndarray) -> tuple[np.ndarray, dict[int, _Solved]]:
+        """Solve the members marked; return the columns of all, and what was solved."""
+        lp = self.horizon.stack()
+        x = self.x.copy()
+        solved: dict[int, _Solved] = {}
+        for k in map(int, np.flatnonzero(active)):
+            is_first = not self.judges[k].passes
+            program = lp.member(k)
+            if not is_first:
+                program = self.regions[k].around(program, self.x[k], self.judges[k].radius)
+            try:
+                solved[k] = self._solve(k, program)
+            except SolveError as error:
+                if is_first:
+                    raise
+                self._recover(k, error)
+                continue
+            x[k] = solved[k].x
+            if is_first:
+                self._keep(k, solved[k])
+                if not self._is_updated:
+                    self._tell(np.arange(self.n_members) == k)
+        return x, solved
+
+    def _solve(self, k: int, program: MemberProgram) -> _Solved:
+        started = time.perf_counter()
+        where = f"{self.case.name}, member {self.case.members[k].name}: "
+        is_whole = self.judges[k].next_is_whole
+        if not is_whole:
+            program = self.faces[k].on(program)
+        stages = Stages(program, where, bases=self.bases[k])
+        stage = MemberStage(self.period, self.horizon, self.costs, k, stages)
+        try:
+            for place, (number, goal) in enumerate(self.period.goals):
+                if place < self.first and not is_whole:
+                    stage.optima += [s for s in self.stages[k] if s.goal == number]
+                    continue
+                if place == self.first and is_whole:
+                    own = self.horizon.stack().member(k)
+                    self.faces[k] = Face.of(own, program, stages.lp)
+                stage.goal = number
+                goal.optimise(self.period.model, self.case, number, stage)
+        except Infeasible as error:
+            if self.judges[k].passes:
+                raise
+            text = explain_infeasible(self.period, self.horizon, k)
+            raise Infeasible(f"{error}\n{text}") from None
+        return _Solved(
+            stages.optima[-1].x,
+            tuple(stage.optima),
+            stages.drift(),
+            sum(optimum.iterations for optimum in stages.optima),
+            time.perf_counter() - started,
+        )
+
+    def _recover(self, k: int, error: SolveError) -> None:
+        """After a pass without a solution: once more with all goals, then in the whole region."""
+        judge = self.judges[k]
+        log.info("%s", error)
+        if not judge.next_is_whole:
+            judge.must_be_whole = True
+        elif judge.radius < 1.0 and not judge.why:
+            judge.radius = 1.0
+        else:
+            judge.fail(f"pass {len(judge.passes) + 1} has no solution: {error}")
+
+    def _keep(self, k: int, solved: _Solved) -> None:
+        self.x[k], self.stages[k], self.drift[k] = solved.x, solved.stages, solved.drift
+
+    def _judge(
+        self,
+        x: np.ndarray,
+        solved: dict[int, _Solved],
+        tried: list[list[np.ndarray]],
+        arguments: list[list[np.ndarray]],
+        touched: list[list[np.ndarray]],
+    ) -> np.ndarray:
+        """Compare the pass with the best before it; tell which members keep it (member)."""
+        error = self.lines.error(arguments, tried, touched)
+        self.lines.put(self.lines.true(arguments, touched))
+        self.horizon.forget()
+        merits = _merits(self.period, self.horizon, x, solved, error)
+        kept = np.zeros(self.n_members, bool)
+        for k, merit in merits.items():
+            self.regions[k].measure(x[k])
+            is_first = not self.judges[k].passes
+            step = 0.0 if is_first else self.regions[k].step(x[k], self.x[k])
+            kept[k] = self.judges[k].take(merit, step, solved[k].iterations, solved[k].seconds)
+            if kept[k]:
+                self._keep(k, solved[k])
+        return kept
+
+    def _tell(self, ended: np.ndarray) -> None:
+        for k in np.flatnonzero(ended):
+            self.n_ended += 1
+            if self.progress:
+                self.progress(self.n_ended, self.n_members)
+            judge = self.judges[k]
+            if judge.is_done and not judge.is_reached:
+                log.warning(
+                    "%s, member %s: the passes did not converge (%s); pass %d of %d is kept",
+                    self.case.name,
+                    self.case.members[k].name,
+                    judge.why,
+                    judge.best_number,
+                    len(judge.passes),
+                )
+
+
+def _first_with_lines(period: Period, horizon: Horizon) -> int:
+    """Place of the first goal that lines are in; their number where none has any."""
+    for place, (number, goal) in enumerate(period.goals):
+        expression = goal.objective(period.model, number)[0]
+        if type(goal).truth is not Goal.truth or horizon.moves(expression.expr):
+            return place
+    return len(period.goals)
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """One pass of one member."""
+
+    x: np.ndarray
+    stages: tuple[StageOptimum, ...]
+    drift: float
+    iterations: int
+    seconds: float
+
+
+def _merits(
+    period: Period,
+    horizon: Horizon,
+    x: np.ndarray,
+    solved: dict[int, _Solved],
+    error: np.ndarray,
+) -> dict[int, Merit]:
+    """What a pass is worth for each member solved; the lines in the period are true at x."""
+    moving, values, foretold = [], [], []
+    for number, goal in period.goals:
+        truth = goal.truth(period.model, number, lambda e: horizon.value(e, x))
+        if truth is None:
+            expression, sense = goal.objective(period.model, number)
+            sign = 1.0 if sense == "maximise" else -1.0
+            if horizon.moves(expression.expr):
+                truth = sign * horizon.value(expression, x).sum(axis=1)
+        moving.append(truth is not None)
+        last = {k: _last(s.stages, number) for k, s in solved.items()}
+        foretold.append(last)
+        values.append(last if truth is None else {k: float(truth[k]) for k in solved})
+    return {
+        k: Merit(
+            np.array([value[k] for value in values]),
+            np.array([value[k] for value in foretold]),
+            np.array(moving),
+            float(error[k]),
+        )
+        for k in solved
+    }
+
+
+def _last(stages: tuple[StageOptimum, ...], goal: int) -> float:
+    """Optimum of the last program of a goal, in the unit of its expression; larger is better."""
+    stage = [s for s in stages if s.goal == goal][-1]
+    return (1.0 if stage.sense == "maximise" else -1.0) * stage.value / stage.value_scale
 
 
 @dataclass(frozen=True)
@@ -264,7 +500,7 @@ def _tell_repair(case: Case, lp: MemberProgram, limits: list[_Limit], amounts: n
         per_hm3 = np.ones(gives.size)
         if limit.unit == "m3s":
             per_hm3 = 1 / (case.timeline.seconds[limit.periods] * HM3_PER_M3)
-        unit = "m3/s" if limit.unit == "m3s" else "hm3"
+        unit = {"m3s": "m3/s", "gwh": "GWh"}.get(limit.unit, "hm3")
         when = []
         for i in np.flatnonzero(gives > SMALLEST_REPAIR):
             text = f"{case.timeline.labels[limit.periods[i]]} by {gives[i] * per_hm3[i]:.4g} {unit}"
@@ -276,7 +512,8 @@ def _tell_repair(case: Case, lp: MemberProgram, limits: list[_Limit], amounts: n
         lines.append(
             (
                 -gives.sum(),
-                f"E402 {limit.text} cannot be met by {gives.sum():.4g} hm3 in all: "
+                f"E402 {limit.text} cannot be met by {gives.sum():.4g} "
+                f"{'GWh' if limit.unit == 'gwh' else 'hm3'} in all: "
                 f"{listed(when, 4)}; lower it, make it soft, or relax what stands against it",
             )
         )

@@ -6,6 +6,7 @@ before it left free, and then held; a goal may take several linear programs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
@@ -85,6 +86,19 @@ class Goal(BaseModel):
     def objective(self, m: pyo.ConcreteModel, number: int) -> tuple[pyo.Expression, str]:
         """Expression of the period and sense of the goal's first program."""
         raise NotImplementedError
+
+    def truth(
+        self, m: pyo.ConcreteModel, number: int, value: Callable[[Any], np.ndarray]
+    ) -> np.ndarray | None:
+        """Value of the goal computed without lines, larger is better (member).
+
+        None where its expression tells it: it has no lines in it, or nothing else has.
+
+        Parameters
+        ----------
+        value : gives the value of an expression of the period (member, time)
+        """
+        return None
 
     def optimise(self, m: pyo.ConcreteModel, case: Case, number: int, stage: Stage) -> None:
         """Optimise the goal for one member and hold it."""

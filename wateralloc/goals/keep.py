@@ -23,5 +23,9 @@ class Keep(LinearGoal):
     def title(self) -> str:
         return f"keep {self.rule}"
 
+    def measure(self, m: pyo.ConcreteModel, case: Case, member: int) -> tuple[str, float]:
+        rule = next(rule for rule in case.rules if rule.name == self.rule)
+        return ("GWh" if rule.reported_in == "gwh" else "hm3"), 1.0
+
     def expression(self, m: pyo.ConcreteModel, case: Case) -> Any:
         return sum(m.shortfall[label] for label in m.shortfall if label[0] == self.rule)

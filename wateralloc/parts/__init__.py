@@ -7,8 +7,8 @@ Names in the period model: sets ``m.node, m.link, m.reservoir, m.demand``; varia
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,6 +29,20 @@ DATA: dict[str, Any] = {"mutable": True, "within": pyo.Any}
 
 
 @dataclass(frozen=True)
+class Exact:
+    """How results compute what the period holds only as a line or in blocks.
+
+    Attributes
+    ----------
+    function : of arrays (member, time), one an argument
+    arguments : linear expressions of the period
+    """
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
 class Quantity:
     """A named quantity of the period, by item: what results report and goals may optimise.
 
@@ -40,6 +54,7 @@ class Quantity:
     units : CF units, e.g. ``hm3``
     long_name : what it is, in words
     cell_methods : ``time: sum``, ``time: mean`` or ``time: point`` (at the end of the period)
+    exact : item -> how results compute it, where `values` is but a line
     """
 
     name: str
@@ -48,6 +63,7 @@ class Quantity:
     units: str
     long_name: str
     cell_methods: str = "time: sum"
+    exact: dict[str, Exact] = field(default_factory=dict)
 
 
 class Part(ABC):
@@ -92,13 +108,18 @@ class Part(ABC):
 
 @cache
 def unit(name: str) -> Any:
-    """Pyomo unit of a component: ``hm3``, ``km2``, ``m`` or ``km2/hm3``."""
+    """Pyomo unit of a component: ``hm3``, ``km2``, ``m``, ``GWh``, ..."""
     known = pyo.units  # loads pint, which takes long; so not when the module is imported
     return {
+        "1": known.dimensionless,
         "hm3": known.hm**3,
+        "m3/s": known.m**3 / known.s,
+        "m3/s/hm3": known.m**3 / known.s / known.hm**3,
         "km2": known.km**2,
         "m": known.m,
         "km2/hm3": known.km**2 / known.hm**3,
+        "GWh": known.GWh,
+        "GWh/hm3": known.GWh / known.hm**3,
     }[name]
 
 
@@ -116,14 +137,24 @@ def parts() -> list[Part]:
 
 
 def quantities(m: pyo.ConcreteModel, case: Case) -> list[Quantity]:
-    """Every quantity of the period; what several parts yield under one name is one quantity."""
+    """Every quantity of the period; what several parts yield under one name is one quantity.
+
+    They are made once, when all parts have added their rows.
+    """
+    if hasattr(m, "reported"):
+        return m.reported
     merged: dict[str, Quantity] = {}
     for part in parts():
         for quantity in part.quantities(m, case):
             known = merged.setdefault(quantity.name, quantity)
             if known is not quantity:
-                merged[quantity.name] = replace(known, values={**known.values, **quantity.values})
-    return list(merged.values())
+                merged[quantity.name] = replace(
+                    known,
+                    values={**known.values, **quantity.values},
+                    exact={**known.exact, **quantity.exact},
+                )
+    m.reported = list(merged.values())
+    return m.reported
 
 
 def quantity_dims() -> dict[str, str]:
@@ -136,4 +167,4 @@ def items_of(basin: Basin, dim: str) -> list[str]:
     nodes = basin.tables["nodes"]
     if dim == "link":
         return [*basin.tables["links"].index, *nodes.index[nodes["kind"] == "sink"]]
-    return list(basin.tables[f"{dim}s"].index)
+    return list(basin.tables["hydropower" if dim == "plant" else f"{dim}s"].index)

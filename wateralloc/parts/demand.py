@@ -14,6 +14,7 @@ from wateralloc.case import Case
 from wateralloc.errors import Findings
 from wateralloc.parts import DATA, Part, Quantity, by_node, unit
 from wateralloc.tables import Column, Table
+from wateralloc.units import HM3_PER_MM_KM2
 
 DAYS_OF_YEAR = 365.0
 PATTERN_MEAN = 1e-3
@@ -56,6 +57,22 @@ DEMANDS = Table(
             low=0,
             varies="timeline",
         ),
+        Column("area", "area of a crop, whose demand is its requirement", dimension="area", low=0),
+        Column(
+            "requirement",
+            "net depth of water that the crop asks of its source a day",
+            dimension="depth_rate",
+            low=0,
+            varies="timeline",
+        ),
+        Column(
+            "conveyance",
+            "share of the withdrawal that reaches the crop",
+            dimension="fraction",
+            default=1.0,
+            low=0.01,
+            high=1,
+        ),
         Column(
             "consumption",
             "share of the withdrawal that does not come back",
@@ -79,6 +96,13 @@ DEMANDS = Table(
             low=0,
             high=1,
         ),
+        Column(
+            "initial_withdrawal",
+            "flow withdrawn before the horizon, whose returns are still to come",
+            dimension="flow",
+            default=0.0,
+            low=0,
+        ),
         Column("value", "benefit of water withdrawn", dimension="price"),
         Column("name_vi", "Vietnamese name", "text"),
         Column("name_en", "English name", "text"),
@@ -100,16 +124,26 @@ PROJECTIONS = Table(
 class Demand(Part):
     """Let users withdraw up to their demand, and return what they do not consume.
 
-    The demand of a period is ``annual / 365`` times the pattern, day by day, or the flow of column
-    ``demand``; times the projection of its sector to the year of the case, and the case's own
-    factor.
-    Returns of water withdrawn before the horizon are not known and count as zero.
+    The demand of a period is ``annual / 365`` times the pattern, day by day; or the flow of column
+    ``demand``; or, of a crop, the depth of water it asks (beyond rain) on its area, over the share
+    of the withdrawal that is not lost on the way to it.  It is multiplied by the projection of its
+    sector to the year of the case and by the case's own factor.  What is lost on the way to a crop
+    is part of the withdrawal, and returns or is consumed with it.
+
+    A demand draws from its node, or from its sources (see ``source``).  Of what was withdrawn
+    before the horizon, `initial_withdrawal` in every period of the length of the first, what is
+    still on its way returns too.
 
     Equation
     --------
+    demand(d, t) = annual / 365 days(t) pattern(t), or flow(d, t), or
+    area requirement(t) days(t) / conveyance;
     0 <= withdrawal(d, t) <= demand(d, t);  deficit = demand - withdrawal;
     water(node) -= withdrawal(d, t);
-    water(return_to) += (1 - consumption) sum_k weight(k) withdrawal(d, t - lag - k).
+    return_flow(d, t) = (1 - consumption) withdrawal(d, t);
+    water(return_to) += return_arriving(d, t) = sum_k weight(k) return_flow(d, t - lag - k);
+    return_in_transit_end(d, t) = sum_j return_flow(d, t - j) (share that returns after more than j
+    periods) = return_in_transit_start + return_flow - return_arriving.
     """
 
     kind = "demand"
@@ -122,6 +156,8 @@ class Demand(Part):
         "consumption": "demand",
         "return_flow": "demand",
         "return_arriving": "demand",
+        "return_in_transit_start": "demand",
+        "return_in_transit_end": "demand",
         "benefit": "demand",
     }
 
@@ -136,16 +172,7 @@ class Demand(Part):
         table = basin.tables["demands"]
         for name in table.index:
             row = table.loc[name]
-            given = [c for c in ("annual", "demand") if row[c] is not None]
-            given += ["demand"] if ("demands", name) in basin.in_series("demand") else []
-            if len(set(given)) != 1:
-                what = "both annual_hm3 and demand_m3s" if given else "no volume"
-                findings.add(
-                    basin.position("demands", name, "annual"),
-                    "E242",
-                    f"demand '{name}' has {what}; give annual_hm3 (with a pattern), or demand_m3s, "
-                    "or a column in series/demand_m3s.csv",
-                )
+            self._check_volume(basin, findings, name, row)
             if row["consumption"] < 1 and not row["return_to"]:
                 findings.add(
                     basin.position("demands", name, "return_to"),
@@ -171,6 +198,53 @@ class Demand(Part):
                     f"return weights of '{name}' add up to {sum(weights):g}; must add up to 1",
                 )
 
+    @staticmethod
+    def _check_volume(basin: Basin, findings: Findings, name: str, row: Any) -> None:
+        """Report a demand whose volume is given in no way, in several or in part."""
+        given = {
+            column
+            for column in ("annual", "demand", "area", "requirement")
+            if row[column] is not None or ("demands", name) in basin.in_series(column)
+        }
+        crop = given & {"area", "requirement"}
+        ways = [
+            *(["annual_hm3"] if "annual" in given else []),
+            *(["demand_m3s"] if "demand" in given else []),
+            *(["a crop"] if crop else []),
+        ]
+        if len(ways) != 1:
+            findings.add(
+                basin.position("demands", name, "annual"),
+                "E242",
+                f"demand '{name}' has {' and '.join(ways) or 'no volume'}; give one of annual_hm3 "
+                "(with a pattern), demand_m3s (or a column in series/demand_m3s.csv), or area_km2 "
+                "with requirement_mm_day",
+            )
+        if len(crop) == 1:
+            has, lacks = (
+                ("area", "requirement_mm_day") if "area" in crop else ("requirement", "area_km2")
+            )
+            findings.add(
+                basin.position("demands", name, has),
+                "E245",
+                f"demand '{name}' has a crop's {has} but no {lacks}; give both",
+            )
+        if row["conveyance"] != 1 and not crop:
+            findings.add(
+                basin.position("demands", name, "conveyance"),
+                "E245",
+                f"conveyance of demand '{name}' is {row['conveyance']:g} but its volume is what it "
+                "asks at the intake already; divide the volume by it, or give area_km2 and "
+                "requirement_mm_day",
+            )
+        if row["pattern"] and crop:
+            findings.add(
+                basin.position("demands", name, "pattern"),
+                "E245",
+                f"demand '{name}' is a crop and has a pattern, which is for annual_hm3; "
+                "write pattern:NAME (in mm_day) in requirement_mm_day",
+            )
+
     def declare(self, m: pyo.ConcreteModel, case: Case) -> None:
         basin = case.basin
         table = basin.tables["demands"]
@@ -188,17 +262,20 @@ class Demand(Part):
             d: n for d, n in table["return_to"].items() if n and m.consumption[d].value < 1
         }
         m.returns_to = by_node(table["return_to"][list(returning)])
-        m.draws_from = by_node(table["node"])
+        has_sources = table.index.isin(basin.tables["sources"]["demand"])
+        m.draws_from = by_node(table["node"][~has_sources])
         weights = basin.values("demands", "return_weights")
         lags = basin.values("demands", "return_lag_periods")
         m.return_weight = {
             d: {lags[d] + k: w for k, w in enumerate(weights.get(d, (1.0,))) if w}
             for d in returning
         }
-        earlier = [(d, lag) for d, weights in m.return_weight.items() for lag in weights if lag]
+        earlier = [(d, k) for d, of in m.return_weight.items() for k in range(1, max(of) + 1)]
         m.withdrawn_before = pyo.Var(earlier, units=unit("hm3"))
+        before = case.volumes("demands", "initial_withdrawal")
         for d, lag in earlier:
-            m.repeats.carry(m.withdrawn_before[d, lag], m.withdrawal[d], lag, 0.0)
+            # one volume for all periods before the horizon, whose lengths are not known
+            m.repeats.carry(m.withdrawn_before[d, lag], m.withdrawal[d], lag, before[d][:, :1])
 
     def water(self, m: pyo.ConcreteModel, node: str) -> dict[str, Any]:
         amounts = {}
@@ -233,7 +310,7 @@ class Demand(Part):
         yield Quantity(
             "return_flow",
             "demand",
-            {d: (1 - used[d]) * m.withdrawal[d] for d in d_all},
+            {d: return_flow(m, d) for d in d_all},
             "hm3",
             "volume withdrawn in the period that returns, in it or later",
         )
@@ -244,6 +321,19 @@ class Demand(Part):
             "hm3",
             "return flow that reaches its node in the period",
         )
+        for when, latest in (("start", 1), ("end", 0)):
+            yield Quantity(
+                f"return_in_transit_{when}",
+                "demand",
+                {
+                    d: return_in_transit(m, d, latest)
+                    for d, of in m.return_weight.items()
+                    if max(of)
+                },
+                "hm3",
+                f"return flow still on its way to its node at the {when} of the period",
+                "time: point",
+            )
         value = case.basin.values("demands", "value")
         yield Quantity(
             "benefit",
@@ -254,13 +344,35 @@ class Demand(Part):
         )
 
 
+def drawn_at(m: pyo.ConcreteModel, node: str) -> Any:
+    """Volume [hm3] that demands draw from a node in the period, be it their own or a source."""
+    own = sum(m.withdrawal[d] for d in m.draws_from.get(node, ()))
+    return own + sum(m.drawn[s] for s in m.sources_at.get(node, ()))
+
+
+def return_flow(m: pyo.ConcreteModel, demand: str, lag: int = 0) -> Any:
+    """Return flow [hm3] of what a demand withdrew `lag` periods ago."""
+    withdrawn = m.withdrawn_before[demand, lag] if lag else m.withdrawal[demand]
+    return (1 - m.consumption[demand]) * withdrawn
+
+
 def return_arriving(m: pyo.ConcreteModel, demand: str) -> Any:
     """Return flow [hm3] of a demand that reaches its node in the period."""
-    withdrawn = sum(
-        weight * (m.withdrawn_before[demand, lag] if lag else m.withdrawal[demand])
-        for lag, weight in m.return_weight[demand].items()
-    )
-    return (1 - m.consumption[demand]) * withdrawn
+    weights = m.return_weight[demand]
+    return sum(weight * return_flow(m, demand, lag) for lag, weight in weights.items())
+
+
+def return_in_transit(m: pyo.ConcreteModel, demand: str, latest: int) -> Any:
+    """Return flow [hm3] of a demand that is still on its way.
+
+    Parameters
+    ----------
+    latest : what was withdrawn how many periods ago is the latest of it: 1 at the start of the
+        period, 0 at its end
+    """
+    weights = m.return_weight[demand]
+    still = {k: sum(w for lag, w in weights.items() if lag > k) for k in range(max(weights))}
+    return sum(share * return_flow(m, demand, k + latest) for k, share in still.items())
 
 
 def demand_volumes(case: Case) -> dict[str, np.ndarray]:
@@ -268,9 +380,11 @@ def demand_volumes(case: Case) -> dict[str, np.ndarray]:
     table, timeline = case.basin.tables["demands"], case.timeline
     shape = (case.n_members, case.n_periods)
     volumes = dict(case.volumes("demands", "demand"))
+    requirement = case.attribute("demands", "requirement")
+    for name, area in case.basin.values("demands", "area").items():
+        depth = requirement[name] * timeline.days
+        volumes[name] = area * depth * HM3_PER_MM_KM2 / table.at[name, "conveyance"]
     for name, annual in case.basin.values("demands", "annual").items():
-        if name in volumes:
-            continue
         pattern = case.basin.patterns.get(table.at[name, "pattern"])
         rate = 1.0 if pattern is None else pattern.mean(timeline)
         volumes[name] = np.broadcast_to(annual / DAYS_OF_YEAR * timeline.days * rate, shape)

@@ -1,8 +1,10 @@
-"""Reservoir: water kept from one period to the next, within limits by date, and evaporating."""
+"""Reservoir: water kept from one period to the next, within limits by date, under sun and rain."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,11 @@ import pyomo.environ as pyo
 
 from wateralloc.basin import Basin, Curve
 from wateralloc.case import Case
-from wateralloc.errors import Findings
-from wateralloc.parts import DATA, Part, Quantity, unit
+from wateralloc.errors import CaseError, Findings, InputError, TableError
+from wateralloc.parts import DATA, Part, Quantity, by_node, unit
 from wateralloc.tables import Column, Table
+from wateralloc.tangents import curve_along
+from wateralloc.timeline import Pattern
 
 RESERVOIRS = Table(
     "reservoirs",
@@ -31,8 +35,15 @@ RESERVOIRS = Table(
             varies="timeline",
         ),
         Column(
+            "minimum_storage",
+            "least storage at the end of a period, by date",
+            dimension="volume",
+            low=0,
+            varies="timeline",
+        ),
+        Column(
             "initial",
-            "storage at the start of the horizon",
+            "storage at the start of the horizon; 0 where a work is still to open it",
             dimension="volume",
             required=True,
             low=0,
@@ -44,90 +55,140 @@ RESERVOIRS = Table(
             low=0,
         ),
         Column(
+            "target_maximum",
+            "largest storage at the end of the horizon; empty: no limit of its own",
+            dimension="volume",
+            low=0,
+        ),
+        Column(
+            "filling_days",
+            "days in which a reservoir that a work opens must fill to dead storage",
+            "integer",
+            default=365,
+            low=0,
+        ),
+        Column(
             "evaporation",
             "evaporation from open water",
             dimension="depth_rate",
             low=0,
             varies="hydrology",
         ),
+        Column(
+            "rain",
+            "rain on open water, where the inflow does not hold it",
+            dimension="depth_rate",
+            low=0,
+            varies="hydrology",
+        ),
+        Column(
+            "seepage",
+            "water lost through the bed, as a depth over the lake",
+            dimension="depth_rate",
+            low=0,
+            varies="timeline",
+        ),
+        Column(
+            "seepage_to",
+            "node, such as an aquifer, that the seepage reaches; empty: lost",
+            "name",
+            refers_to="nodes",
+        ),
         Column("curve", "curve with its level and area by storage", "name", refers_to="curves"),
     ),
 )
+
+SHALLOW = 1e-6
+"""Depth [m] that moves no water to speak of."""
+ON_LAKE = ("evaporation", "rain", "seepage")
+"""Columns with a depth of water over the area of the lake."""
+
+CROSSING = (
+    ("dead", "flood_limit"),
+    ("minimum_storage", "normal"),
+    ("minimum_storage", "flood_limit"),
+    ("target", "target_maximum"),
+)
+"""Limits from below and from above that must not cross."""
+WORDS = {
+    "dead": "dead storage",
+    "minimum_storage": "minimum storage",
+    "target": "target storage",
+    "normal": "normal storage",
+    "flood_limit": "flood limit",
+    "target_maximum": "largest target storage",
+}
 
 
 class Reservoir(Part):
     """Carry storage from period to period.
 
-    Storage stays between dead storage and the smaller of normal storage and the flood limit; the
-    flood limit of a period is that of its last day.  At the end of the horizon at least `target` is
-    left (else perfect foresight would drain it).  Evaporation is the depth of the period on the
-    mean of the area at its start and end; area is a straight line in storage, fitted by least
-    squares to the curve between dead and normal storage.
+    Storage stays between the larger of dead storage and the minimum storage, and the smaller of
+    normal storage and the flood limit; the limits of a period are those of its last day.  At the
+    end of the horizon at least `target` is left (else perfect foresight would drain it), and at
+    most `target_maximum`.
+
+    Evaporation, rain and seepage are depths of the period on the area at its mean storage.  The
+    area follows the curve, by tangents (see `tangents`); in the first pass, and always under
+    ``linearisation: fixed``, it is the straight line fitted to the curve by least squares between
+    dead and normal storage.  Evaporation and seepage go on at dead storage, so they need inflow
+    then, or water kept for them.
+
+    A reservoir that belongs to a work holds nothing before it opens: its `initial` is then 0.  Once
+    open it has `filling_days` to fill to dead storage, in which its storage has no limit from below
+    but `target`; after them its limits are those of any reservoir.  One that is open on the first
+    day and holds its dead storage then has nothing to fill.
 
     Equation
     --------
-    dead <= storage_end(t) <= min(normal, flood_limit(t));  storage_end(last) >= target;
+    max(dead, minimum_storage(t)) <= storage_end(t) <= min(normal, flood_limit(t));
+    target <= storage_end(last) <= target_maximum;
     storage_start(t) = storage_end(t - 1);  storage_start(first) = initial;
-    evaporation = depth (a0 + a1 (storage_start + storage_end) / 2);
-    water(n) += storage_start - storage_end - evaporation.
+    evaporation, rain, seepage = depth(t) area((storage_start + storage_end) / 2);
+    water(n) += storage_start - storage_end - evaporation + rain - seepage;
+    water(seepage_to) += seepage.
 
     Source
     ------
     Loucks & van Beek (2017), Water Resource Systems Planning and Management, section 4.3.3
-    (linearised evaporation on mean storage).
+    (evaporation on mean storage).
     """
 
     kind = "reservoir"
     tables = (RESERVOIRS,)
-    balance = {"storage_start": 1, "storage_end": -1, "evaporation": -1}
+    balance = {
+        "storage_start": 1,
+        "storage_end": -1,
+        "evaporation": -1,
+        "rain": 1,
+        "seepage": -1,
+        "seepage_in": 1,
+    }
     reports = {
         "storage_start": "reservoir",
         "storage_end": "reservoir",
         "evaporation": "reservoir",
+        "rain": "reservoir",
+        "seepage": "reservoir",
         "release": "reservoir",
         "spill": "reservoir",
     }
+
+    # --- faults ---------------------------------------------------------------------------------
 
     def check(self, basin: Basin, findings: Findings) -> None:
         table = basin.tables["reservoirs"]
         kinds = basin.tables["nodes"]["kind"]
         for name in table.index:
-            row = table.loc[name]
-            place = lambda column, name=name: basin.position("reservoirs", name, column)  # noqa: E731
             if kinds.get(name) not in ("reservoir", None):
                 findings.add(
-                    place("name"),
+                    basin.position("reservoirs", name, "name"),
                     "E255",
                     f"reservoir '{name}' stands at a node of kind '{kinds[name]}'; "
                     "give the node kind 'reservoir'",
                 )
-            dead, normal = row["dead"], row["normal"]
-            if dead > normal:
-                findings.add(
-                    place("dead"),
-                    "E241",
-                    f"dead storage {dead:g} hm3 of '{name}' is above normal storage {normal:g}; "
-                    "must be at or below it",
-                )
-                continue
-            for column in ("initial", "target"):
-                value = row[column]
-                if value is not None and not dead <= value <= normal:
-                    findings.add(
-                        place(column),
-                        "E241",
-                        f"{column} storage {value:g} hm3 of '{name}' is outside dead to normal "
-                        f"({dead:g} to {normal:g}); must be within",
-                    )
-            limit = row["flood_limit"]
-            if isinstance(limit, float) and limit < dead:
-                findings.add(
-                    place("flood_limit"),
-                    "E241",
-                    f"flood limit {limit:g} hm3 of '{name}' is below dead storage {dead:g}; "
-                    "must be at or above it",
-                )
-            self._check_curve(basin, findings, name, row)
+            if self._check_limits(basin, findings, name):
+                self._check_curve(basin, findings, name)
         for name in kinds.index[kinds == "reservoir"].difference(table.index):
             findings.add(
                 basin.position("nodes", name, "kind"),
@@ -135,33 +196,79 @@ class Reservoir(Part):
                 f"node '{name}' is of kind 'reservoir' but has no row in reservoirs.csv; add one",
             )
 
-    def _check_curve(self, basin: Basin, findings: Findings, name: str, row: Any) -> None:
-        curve = basin.curves.get(row["curve"])
-        if row["evaporation"] is not None and (curve is None or not curve.has("area")):
+    @staticmethod
+    def _check_limits(basin: Basin, findings: Findings, name: str) -> bool:
+        """Check limits that are numbers or patterns; False when dead and normal storage cross."""
+        row = basin.tables["reservoirs"].loc[name]
+        dead, normal = row["dead"], row["normal"]
+        if dead > normal:
             findings.add(
-                basin.position("reservoirs", name, "evaporation"),
-                "E222",
-                f"'{name}' has evaporation but no curve with an area (km2) by storage; "
-                "name one in column curve",
+                basin.position("reservoirs", name, "dead"),
+                "E241",
+                f"dead storage {dead:g} hm3 of '{name}' is above normal storage {normal:g}; "
+                "must be at or below it",
             )
+            return False
+        is_outside = False
+        for column in ("initial", "target", "target_maximum"):
+            value = row[column]
+            may_be_empty = column == "initial" and in_work(basin, name)
+            if value is None or dead <= value <= normal or (may_be_empty and value == 0):
+                continue
+            is_outside = True
+            what = f"{column} storage" if column == "initial" else WORDS[column]
+            findings.add(
+                basin.position("reservoirs", name, column),
+                "E241",
+                f"{what} {value:g} hm3 of '{name}' is outside dead to normal "
+                f"({dead:g} to {normal:g}); must be within"
+                + (", or 0 for a reservoir that a work is to open" if may_be_empty else ""),
+            )
+        for lower, upper in CROSSING[:-1] if is_outside else CROSSING:
+            low, high = (_by_day(basin, name, column) for column in (lower, upper))
+            crosses = low > high
+            if not crosses.any():
+                continue
+            day = int(np.argmax(crosses))
+            is_by_date = np.unique(low).size > 1 or np.unique(high).size > 1
+            on = f" on {str(_YEAR + day)[5:]}" if is_by_date else ""
+            _add_crossing(findings, basin, name, (lower, upper), (low[day], high[day]), on)
+        return True
+
+    @staticmethod
+    def _check_curve(basin: Basin, findings: Findings, name: str) -> None:
+        row = basin.tables["reservoirs"].loc[name]
+        curve = basin.curves.get(row["curve"])
+        for column in ON_LAKE:
+            is_given = row[column] is not None or ("reservoirs", name) in basin.in_series(column)
+            if is_given and (curve is None or not curve.has("area")):
+                findings.add(
+                    basin.position("reservoirs", name, column),
+                    "E222",
+                    f"'{name}' has {column} but no curve with an area (km2) by storage; "
+                    "name one in column curve",
+                )
         if curve is None:
             return
+        least, most = storage_range(basin, name)
         for quantity in ("level", "area"):
             if curve.has(quantity):
                 low, high = curve.range(quantity)
-                if low > row["dead"] * (1 + 1e-9) or high < row["normal"] * (1 - 1e-9):
+                if low > least * (1 + 1e-9) or high < most * (1 - 1e-9):
                     findings.add(
                         basin.position("reservoirs", name, "curve"),
                         "E222",
                         f"{quantity} of curve '{row['curve']}' covers {low:g} to {high:g} hm3; "
-                        f"'{name}' needs {row['dead']:g} to {row['normal']:g}",
+                        f"'{name}' needs {least:g} to {most:g}",
                     )
+
+    # --- the period -----------------------------------------------------------------------------
 
     def declare(self, m: pyo.ConcreteModel, case: Case) -> None:
         basin = case.basin
-        names = list(basin.tables["reservoirs"].index)
-        m.reservoir = pyo.Set(initialize=names)
-        least, most = self.limits(case)
+        table = basin.tables["reservoirs"]
+        m.reservoir = pyo.Set(initialize=list(table.index))
+        least, most = storage_limits(case)
         m.storage_least = pyo.Param(m.reservoir, initialize=least, units=unit("hm3"), **DATA)
         m.storage_most = pyo.Param(m.reservoir, initialize=most, units=unit("hm3"), **DATA)
         m.storage_start = pyo.Var(m.reservoir, units=unit("hm3"))
@@ -170,56 +277,37 @@ class Reservoir(Part):
             bounds=lambda m, r: (m.storage_least[r], m.storage_most[r]),
             units=unit("hm3"),
         )
-        initial = basin.values("reservoirs", "initial")
-        for r in m.reservoir:
-            m.repeats.carry(m.storage_start[r], m.storage_end[r], 1, initial[r])
-        depth = {
-            r: rate * case.timeline.days * 1e-3
-            for r, rate in case.attribute("reservoirs", "evaporation").items()
+        for r, initial in table["initial"].items():
+            m.repeats.carry(m.storage_start[r], m.storage_end[r], 1, initial)
+        opened = case.opened("reservoirs")
+        depths = {
+            name: {
+                r: rate * case.timeline.days * opened.get(r, 1.0) * 1e-3
+                for r, rate in case.attribute("reservoirs", name).items()
+            }
+            for name in ON_LAKE
         }
-        line = {r: area_line(curve_of(basin, r), *self.range(basin, r)) for r in depth}
-        m.evaporation_depth = pyo.Param(list(depth), initialize=depth, units=unit("m"), **DATA)
-        m.area_at_zero = pyo.Param(
-            list(depth), initialize={r: line[r][0] for r in depth}, units=unit("km2"), **DATA
-        )
-        m.area_slope = pyo.Param(
-            list(depth), initialize={r: line[r][1] for r in depth}, units=unit("km2/hm3"), **DATA
-        )
-
-    @staticmethod
-    def range(basin: Basin, name: str) -> tuple[float, float]:
-        """Dead and normal storage [hm3]."""
-        row = basin.tables["reservoirs"].loc[name]
-        return row["dead"], row["normal"]
-
-    @staticmethod
-    def limits(case: Case) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Least and largest storage at the end of each period [hm3] (member, time)."""
-        basin, shape = case.basin, (case.n_members, case.n_periods)
-        dead, normal = basin.values("reservoirs", "dead"), basin.values("reservoirs", "normal")
-        initial, target = (
-            basin.values("reservoirs", "initial"),
-            basin.values("reservoirs", "target"),
-        )
-        flood = case.attribute("reservoirs", "flood_limit", at_end=True)
-        least, most = {}, {}
-        for name in basin.tables["reservoirs"].index:
-            least[name] = np.full(shape, dead[name])
-            least[name][:, -1] = max(dead[name], target.get(name, initial[name]))
-            most[name] = np.minimum(normal[name], flood.get(name, np.full(shape, np.inf)))
-        return least, most
-
-    def evaporation(self, m: pyo.ConcreteModel, r: str) -> Any:
-        """Volume [hm3] that evaporates in the period."""
-        mean_storage = (m.storage_start[r] + m.storage_end[r]) / 2
-        return m.evaporation_depth[r] * (m.area_at_zero[r] + m.area_slope[r] * mean_storage)
+        m.lake_area = {}
+        for r in m.reservoir:
+            on_it = [of_name[r] for of_name in depths.values() if r in of_name]
+            if on_it:
+                m.lake_area[r] = lake_area(m, basin, r, sum(on_it))
+        m.on_lake = {}
+        for name, depth in depths.items():
+            data = pyo.Param(list(depth), initialize=depth, units=unit("m"), **DATA)
+            m.add_component(f"{name}_depth", data)
+            m.on_lake[name] = {r: data[r] * m.lake_area[r] for r in depth}
+        receivers = table["seepage_to"][list(m.on_lake["seepage"])]
+        m.seepage_into = by_node(receivers[receivers != ""])
 
     def water(self, m: pyo.ConcreteModel, node: str) -> dict[str, Any]:
-        if node not in m.reservoir:
-            return {}
-        amounts = {"storage_start": m.storage_start[node], "storage_end": m.storage_end[node]}
-        if node in m.evaporation_depth:
-            amounts["evaporation"] = self.evaporation(m, node)
+        amounts = {}
+        if node in m.reservoir:
+            amounts = {"storage_start": m.storage_start[node], "storage_end": m.storage_end[node]}
+            amounts |= {name: of[node] for name, of in m.on_lake.items() if node in of}
+        if node in m.seepage_into:
+            seepage = m.on_lake["seepage"]
+            amounts["seepage_in"] = sum(seepage[r] for r in m.seepage_into[node])
         return amounts
 
     def quantities(self, m: pyo.ConcreteModel, case: Case) -> Iterable[Quantity]:
@@ -240,13 +328,12 @@ class Reservoir(Part):
             "storage at the end of the period",
             "time: point",
         )
-        yield Quantity(
-            "evaporation",
-            "reservoir",
-            {r: self.evaporation(m, r) for r in m.evaporation_depth},
-            "hm3",
-            "volume evaporated from the reservoir",
-        )
+        for name, text in (
+            ("evaporation", "volume evaporated from the reservoir"),
+            ("rain", "rain on the lake"),
+            ("seepage", "volume that seeps out of the reservoir"),
+        ):
+            yield Quantity(name, "reservoir", m.on_lake[name], "hm3", text)
         for name, is_spill, text in (
             ("release", False, "controlled release"),
             ("spill", True, "uncontrolled release"),
@@ -265,6 +352,163 @@ class Reservoir(Part):
                 "hm3",
                 f"{text} into the links below",
             )
+
+
+_YEAR = np.datetime64("2001-01-01")
+"""First day of a year without 29 February."""
+
+
+def _by_day(basin: Basin, name: str, column: str) -> np.ndarray:
+    """Limit of storage [hm3] on each day of the year (365).
+
+    Not a number where it has no value, or follows the years.
+    """
+    value = basin.values("reservoirs", column).get(name)
+    if isinstance(value, Pattern) and value.unit == "hm3":  # else the fault is its unit's
+        return value.by_day
+    return np.full(365, value if isinstance(value, float) else np.nan)
+
+
+def _add_crossing(
+    findings: Findings,
+    basin: Basin,
+    name: str,
+    columns: tuple[str, str],
+    values: tuple[float, float],
+    when: str,
+    kind: type[InputError] = TableError,
+) -> None:
+    """Add the fault of a limit from below that is above one from above."""
+    (lower, upper), (low, high) = columns, values
+    as_is = lower == "target" and basin.tables["reservoirs"].at[name, "target"] is None
+    findings.add(
+        basin.position("reservoirs", name, upper if lower == "dead" else lower),
+        "E241",
+        f"{WORDS[lower]} {low:g} hm3{' (as at the start)' if as_is else ''} of '{name}' is above "
+        f"its {WORDS[upper]} {high:g}{when}; must be at or below it",
+        kind,
+    )
+
+
+def in_work(basin: Basin, reservoir: str) -> bool:
+    """Tell whether a reservoir belongs to a work, so that it may still have to be built."""
+    return reservoir in set(basin.tables["works"]["reservoir"])
+
+
+def storage_range(basin: Basin, reservoir: str) -> tuple[float, float]:
+    """Least and largest storage [hm3] in any case: from dead storage, or from 0 in a work."""
+    row = basin.tables["reservoirs"].loc[reservoir]
+    return 0.0 if in_work(basin, reservoir) else row["dead"], row["normal"]
+
+
+def storage_limits(case: Case) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Least and largest storage at the end of each period [hm3] (member, time).
+
+    Raises
+    ------
+    CaseError
+        Limits cross in a period, or a reservoir that is still to be opened holds water.
+    """
+    basin, findings = case.basin, Findings()
+    least, most = {}, {}
+    for name, initial in basin.values("reservoirs", "initial").items():
+        share = case.opened("reservoirs").get(name, np.ones(case.n_periods))
+        if initial > 0 and share[0] < 1:
+            findings.add(
+                basin.position("reservoirs", name, "initial"),
+                "E241",
+                f"initial storage of '{name}' is {initial:g} hm3 but its work is not open on "
+                f"{case.timeline.starts[0]}, where the horizon starts; must be 0 in this case",
+                CaseError,
+            )
+        lower, upper = _limits(case, name, share)
+        for columns in product(lower, upper):
+            low, high = lower[columns[0]], upper[columns[1]]
+            if (low > high).any():
+                k, t = np.argwhere(low > high)[0]
+                when = f" on {case.timeline.last_days[t]}"
+                values = (low[k, t], high[k, t])
+                _add_crossing(findings, basin, name, columns, values, when, CaseError)
+        least[name] = np.maximum.reduce(list(lower.values()))
+        most[name] = np.minimum.reduce(list(upper.values()))
+    findings.raise_if_any()
+    return least, most
+
+
+def _limits(
+    case: Case, name: str, opened: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Limits from below and from above by column [hm3] (member, time).
+
+    Parameters
+    ----------
+    opened : share of each period in which the reservoir is open (time)
+    """
+    row, shape = case.basin.tables["reservoirs"].loc[name], (case.n_members, case.n_periods)
+    is_open, is_filled = opened > 0, has_filled(case, name, opened)
+    is_last = np.arange(case.n_periods) == case.n_periods - 1
+    minimum, flood = (
+        case.attribute("reservoirs", column, at_end=True).get(name)
+        for column in ("minimum_storage", "flood_limit")
+    )
+    target = row["initial"] if row["target"] is None else row["target"]
+    maximum = row["target_maximum"]
+    lower = {"dead": np.where(is_filled, row["dead"], 0.0)}
+    lower["target"] = np.where(is_last & is_open, target, 0.0)
+    upper = {"normal": np.where(is_open, row["normal"], 0.0)}
+    if minimum is not None:
+        lower["minimum_storage"] = np.where(is_filled, minimum, 0.0)
+    if flood is not None:
+        upper["flood_limit"] = flood
+    if maximum is not None:
+        upper["target_maximum"] = np.where(is_last, maximum, np.inf)
+    return (
+        {column: np.broadcast_to(limit, shape) for column, limit in lower.items()},
+        {column: np.broadcast_to(limit, shape) for column, limit in upper.items()},
+    )
+
+
+def has_filled(case: Case, reservoir: str, opened: np.ndarray) -> np.ndarray:
+    """Tell whether a reservoir must hold its dead storage at the end of each period (time).
+
+    Parameters
+    ----------
+    opened : share of each period in which it is open (time)
+    """
+    row, timeline = case.basin.tables["reservoirs"].loc[reservoir], case.timeline
+    if row["initial"] >= row["dead"]:
+        return opened > 0
+    first = int(np.argmax(opened > 0))
+    opens = timeline.edges[first + 1] - round(opened[first] * timeline.days[first])
+    return (opened > 0) & (timeline.edges[1:] - opens >= np.timedelta64(row["filling_days"], "D"))
+
+
+def mean_storage(m: pyo.ConcreteModel, reservoir: str) -> Any:
+    """Mean of the storage [hm3] at the start and the end of the period."""
+    return (m.storage_start[reservoir] + m.storage_end[reservoir]) / 2
+
+
+def lake_area(m: pyo.ConcreteModel, basin: Basin, reservoir: str, depth: np.ndarray) -> Any:
+    """Area [km2] at the mean storage of the period, as a tangent to the curve.
+
+    Its error counts as the water it stands for, against the active storage.
+
+    Parameters
+    ----------
+    depth : all that falls on the lake, evaporates and seeps [m] (member, time)
+    """
+    curve = curve_of(basin, reservoir)
+    low, normal = storage_range(basin, reservoir)
+    at_zero, slope = area_line(curve, low, normal)
+    return m.tangents.add(
+        f"area[{reservoir}]",
+        partial(curve_along, curve, "area"),
+        [mean_storage(m, reservoir)],
+        start=(at_zero, [slope]),
+        steps=[m.storage_end[reservoir]],
+        scale=(normal - low or 1.0) / np.maximum(depth, SHALLOW),
+        units=unit("km2"),
+    )
 
 
 def curve_of(basin: Basin, reservoir: str) -> Curve | None:

@@ -21,6 +21,7 @@ from wateralloc.foresight.perfect import Solution
 from wateralloc.parts import items_of
 from wateralloc.parts.reservoir import curve_of
 from wateralloc.parts.sink import OUTLET, OUTSIDE
+from wateralloc.results.convergence import convergence_variables
 from wateralloc.results.manifest import make_manifest
 from wateralloc.results.prices import price_variables, rule_variables, stage_variables
 from wateralloc.results.store import Results
@@ -37,7 +38,8 @@ def collect(solution: Solution, seconds: Mapping[str, float] | None = None) -> R
     Returns
     -------
     Results
-        Its Dataset has dims member, time, node, link, reservoir, demand, rule, goal, stage.
+        Its Dataset has dims member, time, node, link, reservoir, demand, rule, goal, stage, and
+            those of what else the basin has (plant, aquifer, ...).
 
     Raises
     ------
@@ -47,10 +49,18 @@ def collect(solution: Solution, seconds: Mapping[str, float] | None = None) -> R
     solution = _without_noise(solution)
     case = solution.case
     variables: dict[str, Variable] = {}
+    dims = {"node", "link", "reservoir", "demand"}
     for quantity in solution.period.quantities():
+        items = items_of(case.basin, quantity.dim)
+        if not items and quantity.dim not in dims:
+            continue  # a basin without plants has no energy
+        dims.add(quantity.dim)
         # a variable cannot be named like its dimension
         name = f"{quantity.name}_volume" if quantity.name == quantity.dim else quantity.name
-        values = _values(solution, items_of(case.basin, quantity.dim), quantity.values)
+        known = [*quantity.values, *quantity.exact]
+        values = _values(
+            solution, items, {i: solution.value_of(quantity, i) for i in items if i in known}
+        )
         variables[name] = variable(
             (*MT, quantity.dim),
             values,
@@ -63,7 +73,10 @@ def collect(solution: Solution, seconds: Mapping[str, float] | None = None) -> R
     variables |= rule_variables(solution)
     variables |= stage_variables(solution)
     variables |= price_variables(solution)
-    dataset = xr.Dataset(variables, _coordinates(case) | _words(case.basin), _attributes(case))
+    variables |= convergence_variables(solution)
+    dataset = xr.Dataset(
+        variables, _coordinates(case, dims) | _words(case.basin), _attributes(case)
+    )
     _check_finite(dataset)
     _set_encoding(dataset)
     return Results(
@@ -82,13 +95,13 @@ def _without_noise(solution: Solution) -> Solution:
     return replace(solution, x=np.where(can_be_zero & (np.abs(x) <= NOISE), 0.0, x))
 
 
-def _values(solution: Solution, items: list[str], expressions: Mapping[str, Any]) -> np.ndarray:
-    """Values (member, time, item) of expressions by item, 0 where there is none."""
+def _values(solution: Solution, items: list[str], known: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Values (member, time, item) from those by item, 0 where there are none."""
     case = solution.case
     values = np.zeros((case.n_members, case.n_periods, len(items)))
     for i, item in enumerate(items):
-        if item in expressions:
-            values[:, :, i] = solution.value(expressions[item])
+        if item in known:
+            values[:, :, i] = known[item]
     return clean(values)
 
 
@@ -101,7 +114,9 @@ def _balance(solution: Solution) -> dict[str, Variable]:
     residual = np.zeros((solution.case.n_members, solution.case.n_periods, len(nodes)))
     for name, sign in sorted(signs.items()):
         values = _values(
-            solution, nodes, {n: of[name][1] for n, of in balance.items() if name in of}
+            solution,
+            nodes,
+            {n: solution.value(of[name][1]) for n, of in balance.items() if name in of},
         )
         residual += sign * values
         variables[f"balance_{name}"] = variable(
@@ -144,7 +159,7 @@ def _levels(basin: Basin, storage: np.ndarray) -> dict[str, Variable]:
     return variables
 
 
-def _coordinates(case: Case) -> dict[str, Any]:
+def _coordinates(case: Case, dims: set[str]) -> dict[str, Any]:
     basin, timeline = case.basin, case.timeline
     nodes, links, demands = (basin.tables[name] for name in ("nodes", "links", "demands"))
     sinks = [node for node, kind in nodes["kind"].items() if kind == "sink"]
@@ -166,7 +181,7 @@ def _coordinates(case: Case) -> dict[str, Any]:
             "hydrology: month of the record that stands for the first period",
         ),
     }  # fmt: skip
-    for dim in ("node", "link", "reservoir", "demand"):
+    for dim in sorted(dims):
         found[dim] = variable(dim, text(items_of(basin, dim)), f"name of the {dim}")
     for name, of_sink in (("from", sinks), ("to", [OUTSIDE] * len(sinks)),
                           ("kind", [OUTLET] * len(sinks))):  # fmt: skip
@@ -178,6 +193,12 @@ def _coordinates(case: Case) -> dict[str, Any]:
     for name in ("region", "province", "sector"):
         found[name] = variable("demand", text(demands[name]), f"{name} of the demand")
     found["priority"] = variable("demand", whole(demands["priority"]), "priority, 1 first")
+    if "source" in dims:
+        sources = basin.tables["sources"]
+        for name, meaning in (("demand", "demand that it serves"), ("node", "node of the source")):
+            found[f"source_{name}"] = variable("source", text(sources[name]), meaning)
+        meaning = "place among the sources of the demand, 1 first"
+        found["preference"] = variable("source", whole(sources["preference"]), meaning)
     return found
 
 

@@ -52,6 +52,15 @@ def make_manifest(
             member: [{key: getattr(stage, key) for key in _OF_STAGE} for stage in stages]
             for member, stages in of_members
         },
+        "passes": {
+            member: {
+                "converged": convergence.is_reached,
+                "why": convergence.why,
+                "shown": convergence.best,
+                "passes": len(convergence.passes),
+            }
+            for member, convergence in zip(members, solution.convergence, strict=False)
+        },
         "certificate": {"primal": worst.primal, "dual": worst.dual, "gap": worst.gap},
         "drift": float(np.max(solution.drift, initial=0.0)),
         "balance": _residuals(dataset),

@@ -87,7 +87,8 @@ def _rule_table(solution: Solution, row: RuleRow) -> dict[str, np.ndarray]:
     required = total(required_values(row, case.n_members, case.n_periods))
     achieved = total(solution.value(row.achieved))
     slack = achieved - required if row.sense == ">=" else required - achieved
-    unit, per_hm3 = "hm3", np.ones(starts.size)
+    unit = "gwh" if rule.reported_in == "gwh" else "hm3"
+    per_hm3 = np.ones(starts.size)
     if rule.reported_in == "m3s" and (first == last).all():
         unit, per_hm3 = "m3s", 1.0 / (case.timeline.seconds[first] * HM3_PER_M3)
     price, stage = _shadow_prices(solution, row, starts.size)

@@ -22,13 +22,19 @@ CLAIMANTS = ("region", "province", "sector", "demand")
 
 def make_tables(dataset: xr.Dataset) -> dict[str, pd.DataFrame]:
     """Every table of results by the name of its file."""
-    return {name: make(dataset) for name, make in TABLES.items()}
+    return {
+        name: make(dataset)
+        for name, make in TABLES.items()
+        if name not in OPTIONAL or dataset.sizes.get(OPTIONAL[name], 0)
+    }
 
 
 def allocation(dataset: xr.Dataset) -> pd.DataFrame:
     """What each demand asked and got; `return_flow_hm3` is withdrawal less consumption.
 
-    `water_value` is the deficit avoided [hm3] by 1 hm3 more at the demand's node.
+    `water_value` is the deficit avoided [hm3] by 1 hm3 more at the demand's node.  A demand with
+    sources of its own (``sources.csv``) is shown at the node where it lies, although its water
+    comes from others: the withdrawals of ``balance.csv`` at a node then are not those here.
     """
     demand, withdrawal = dataset["demand_volume"], dataset["withdrawal"]
     return _frame(
@@ -66,14 +72,33 @@ def links(dataset: xr.Dataset) -> pd.DataFrame:
     """Water in each link: what enters in the period, what arrives, and what of it was lost.
 
     A sink is a link of kind ``outlet`` to ``outside``.  `flow_m3s` is the mean flow that enters.
+    ``in_transit_start + flow_in - loss - flow_out = in_transit_end``: what is on its way in a link
+    that has a lag or stores water.
     """
     flow = dataset["flow_in"] / (dataset["days"] * SECONDS_PER_DAY * HM3_PER_M3)
     columns = {
         "link": dataset["link"], "from": dataset["link_from"], "to": dataset["link_to"],
         "kind": dataset["link_kind"], "flow_in_hm3": dataset["flow_in"],
         "loss_hm3": dataset["loss"], "flow_out_hm3": dataset["flow_out"], "flow_m3s": flow,
+        "in_transit_start_hm3": dataset["in_transit_start"],
+        "in_transit_end_hm3": dataset["in_transit"],
     }  # fmt: skip
     return _frame(dataset, "link", **columns)
+
+
+def sources(dataset: xr.Dataset) -> pd.DataFrame:
+    """What each source of a demand gave; only of demands that have sources of their own.
+
+    ``drawn = delivered + delivery_loss``; the withdrawal of a demand is what all its sources
+    deliver.  `cost` is in millions of the basin's currency.
+    """
+    drawn, loss = dataset["drawn"], dataset["delivery_loss"]
+    return _frame(
+        dataset, "source",
+        source=dataset["source"], demand=dataset["source_demand"], node=dataset["source_node"],
+        preference=dataset["preference"], drawn_hm3=drawn, delivered_hm3=drawn - loss,
+        delivery_loss_hm3=loss, cost=dataset["source_cost"],
+    )  # fmt: skip
 
 
 def reservoirs(dataset: xr.Dataset) -> pd.DataFrame:
@@ -92,7 +117,51 @@ def reservoirs(dataset: xr.Dataset) -> pd.DataFrame:
         storage_start_hm3=dataset["storage_start"], storage_end_hm3=dataset["storage_end"],
         level_m=known["level"], area_km2=known["area"], evaporation_hm3=dataset["evaporation"],
         release_hm3=dataset["release"], spill_hm3=dataset["spill"],
+        rain_hm3=dataset["rain"], seepage_hm3=dataset["seepage"],
     )  # fmt: skip
+
+
+def aquifers(dataset: xr.Dataset) -> pd.DataFrame:
+    """State and pumping of each aquifer; `induced_recharge_hm3` is what its stream loses to it.
+
+    `pumping_cost` is in millions of the basin's currency.
+    """
+    return _frame(
+        dataset, "aquifer",
+        aquifer=dataset["aquifer"],
+        storage_start_hm3=dataset["aquifer_start"], storage_end_hm3=dataset["aquifer_end"],
+        recharge_hm3=dataset["recharge"], induced_recharge_hm3=dataset["induced_recharge"],
+        pumping_hm3=dataset["pumping"], pumping_cost=dataset["pumping_cost"],
+    )  # fmt: skip
+
+
+def energy(dataset: xr.Dataset) -> pd.DataFrame:
+    """Energy of each plant; `head_m` is the net head at the mean storage of the period.
+
+    `energy_value` is in millions of the basin's currency, 0 where a plant has no price.
+    """
+    flow = dataset["turbined"] / (dataset["days"] * SECONDS_PER_DAY * HM3_PER_M3)
+    return _frame(
+        dataset, "plant",
+        plant=dataset["plant"], energy_gwh=dataset["energy"], head_m=dataset["head"],
+        turbine_m3s=flow, energy_spilled_gwh=dataset["energy_spilled"],
+        energy_value=dataset["energy_value"],
+    )  # fmt: skip
+
+
+def passes(dataset: xr.Dataset) -> pd.DataFrame:
+    """Passes of each member, while what is not linear was solved again at its result.
+
+    `value` is the first goal that lines are in, computed without lines; `kept` marks the passes
+    that were the best so far, of which the last is shown.
+    """
+    return pd.DataFrame({
+        "member": dataset["pass_member"].values, "pass": dataset["pass_number"].values,
+        "value": dataset["pass_value"].values, "foretold": dataset["pass_foretold"].values,
+        "step": dataset["pass_step"].values, "error": dataset["pass_error"].values,
+        "radius": dataset["pass_radius"].values,
+        "kept": np.where(dataset["pass_is_kept"].values > 0, "true", "false"),
+    })  # fmt: skip
 
 
 def rules(dataset: xr.Dataset) -> pd.DataFrame:
@@ -274,6 +343,8 @@ def _sum_by(dataset: xr.Dataset, scope: str, quantity: str) -> tuple[list[str], 
 
 
 TABLES: dict[str, Callable[[xr.Dataset], pd.DataFrame]] = {
-    "allocation": allocation, "balance": balance, "links": links, "reservoirs": reservoirs,
-    "rules": rules, "metrics": metric_table,
+    "allocation": allocation, "sources": sources, "balance": balance, "links": links,
+    "reservoirs": reservoirs, "aquifers": aquifers, "energy": energy, "passes": passes, "rules": rules, "metrics": metric_table,
 }  # fmt: skip
+OPTIONAL = {"sources": "source", "aquifers": "aquifer", "energy": "plant", "passes": "pass"}
+"""Tables that are made only of a basin that has such items, by the dimension of these."""

@@ -53,7 +53,10 @@ class Rule(BaseModel):
 
     @property
     def reported_in(self) -> str:
-        """Unit of its rows in results: ``hm3`` of the period or window, or ``m3s`` as mean flow."""
+        """Unit of its rows in results.
+
+        ``hm3`` of the period or window, ``m3s`` as mean flow, or ``gwh`` of energy.
+        """
         return "hm3"
 
     def check(self, basin: Basin) -> list[tuple[str, str, str]]:
@@ -76,17 +79,17 @@ class Rule(BaseModel):
 
         Parameters
         ----------
-        rows : item -> (achieved, a linear expression [hm3]; required [hm3] (time) or (member,
-        time)).
-            A rule with one row names it "".
+        rows : item -> (achieved, a linear expression [hm3, or GWh for a rule reported in it];
+            required, in the same unit (time) or (member, time)).  A rule with one row names it "".
         sense : ``>=`` or ``<=``
         window : number of the window of each period (time), -1 where the rule is silent; achieved
             and required add up over a window.  None: every period is its own window.
         suffix : told apart from other rows of the same rule
         """
         name = self.name + suffix
+        of_rows = unit("GWh" if self.reported_in == "gwh" else "hm3")
         required = pyo.Param(
-            list(rows), initialize={i: r for i, (_, r) in rows.items()}, units=unit("hm3"), **DATA
+            list(rows), initialize={i: r for i, (_, r) in rows.items()}, units=of_rows, **DATA
         )
         block = m.rules
         block.add_component(f"{name}_required", required)
