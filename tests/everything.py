@@ -35,6 +35,8 @@ def parts() -> dict[str, Any]:
             {"minimise": "spill"},
             {"maximise": {"quantity": "storage_end", "when": "last"}},
             {"minimise": "cost"},
+            {"firm_energy": {"window": "period"}},
+            {"maximise": "energy"},
         ],
         "rules": [
             {"rule": "minimum_delivery", "name": "delta", "at": "fork",
@@ -51,6 +53,8 @@ def parts() -> dict[str, Any]:
              "level_m": {"from": "01-02", "to": "01-03", "value": 1.4}},
             {"rule": "salinity_control", "name": "salt", "at": ["gulf"],
              "flow_m3s": {"from": "01-02", "to": "01-04", "value": 8}},
+            {"rule": "minimum_energy", "name": "load", "power_mw": {"from": "01-02", "to": "01-03",
+             "value": 20}, "soft": {"goal": 6}},
             {"rule": "python", "name": "own", "file": "own_rule.py", "function": "keep_a_tenth"},
         ],
         "nodes": [
@@ -112,6 +116,8 @@ def parts() -> dict[str, Any]:
               for x, y in ((50, 0.3), (250, 0.5))),
             *({"curve": "stage", "x": x, "y": y, "x_unit": "m3s", "y_unit": "m"}
               for x, y in ((5, 0.4), (50, 1.2), (300, 3))),
+            *({"curve": "tail", "x": x, "y": y, "x_unit": "m3s", "y_unit": "m"}
+              for x, y in ((0, 80), (300, 83))),
         ],
         "splits": [
             {"name": "to_branch", "node": "fork", "link": "branch", "curve": "branch"},
@@ -152,6 +158,10 @@ def parts() -> dict[str, Any]:
             {"demand": "rice", "month": 1, "up_to_fraction": 0.5, "value_vnd_m3": 20},
             {"demand": "rice", "month": 1, "up_to_fraction": 1, "value_vnd_m3": 8},
             {"demand": "maize", "up_to_flow_hm3_day": 4, "value_vnd_m3": 12},
+        ],
+        "hydropower": [
+            {"plant": "power_house", "link": "outlet", "capacity_mw": 60,
+             "efficiency_fraction": 0.9, "tailwater_curve": "tail", "price_vnd_kwh": 2}
         ],
         "pumps": [{"link": "tunnel", "energy_kwh_m3": 0.5, "price_vnd_kwh": 4}],
         "works": [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ruamel.yaml import YAML
 from tests.basins import write_basin
 from wateralloc import read_case, to_pyomo
 from wateralloc.case import Case
+from wateralloc.case.keys import LinearisationKeys
 from wateralloc.foresight.perfect import Solution, solve_perfect
 
 START = np.datetime64("2001-01-01")
@@ -54,6 +56,11 @@ def make_case(
     with path.open("w", encoding="utf-8") as file:
         YAML().dump(text, file)
     return read_case(path)
+
+
+def at_fixed_lines(case: Case) -> Case:
+    """The case in one pass: what is not linear stays the straight line it starts with."""
+    return replace(case, linearisation=LinearisationKeys(passes=1))
 
 
 def solve(case: Case) -> tuple[Solution, dict[str, dict[str, list[float]]]]:

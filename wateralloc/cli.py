@@ -94,6 +94,9 @@ WORDS: dict[str, dict[str, str]] = {
         "min": "nhỏ nhất",
         "max": "lớn nhất",
         "unit": "đơn vị",
+        "passes": "lượt giải lặp",
+        "members that converged": "kịch bản hội tụ",
+        "not": "chưa",
         "times": "thời gian",
         "read": "đọc",
         "build": "lập",
@@ -312,6 +315,8 @@ def _print_run(results: Results, folder: Path, written: float, lang: Language) -
     steps = ("read", "build", "solve", "write")
     times = ", ".join(f"{say(step)} {seconds[step]:.1f} s" for step in steps)
     worst, balance = manifest["certificate"], manifest["balance"]
+    if manifest["passes"]:
+        console.print(f"{say('passes')}: {_passes(manifest['passes'], say)}")
     console.print(f"{say('times')}: {times}")
     console.print(
         f"{say('certificate')}: primal {worst['primal']:.0e}, dual {worst['dual']:.0e}, "
@@ -323,6 +328,16 @@ def _print_run(results: Results, folder: Path, written: float, lang: Language) -
     )
     files = ", ".join(sorted(path.name for path in folder.iterdir()))
     console.print(f"{say('results')}: {shown(folder)}/ ({files})")
+
+
+def _passes(passes: dict[str, dict[str, Any]], say: Callable[[str], str]) -> str:
+    """How many passes the members took, and how many converged."""
+    numbers = [of_member["passes"] for of_member in passes.values()]
+    some = f"{min(numbers)}–{max(numbers)}" if min(numbers) < max(numbers) else str(numbers[0])
+    n_converged = sum(of_member["converged"] for of_member in passes.values())
+    text = f"{some}; {say('members that converged')}: {n_converged}/{len(numbers)}"
+    late = [name for name, of_member in passes.items() if not of_member["converged"]]
+    return text + (f" ({say('not')}: {listed(late)})" if late else "")
 
 
 def _goals(stages: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
@@ -369,7 +384,10 @@ def check(
         return
     from wateralloc.case import read_case
 
+    from wateralloc.period import build_period
+
     case = read_case(target, _parse_changes(changes))
+    build_period(case)  # faults that only its periods show: limits that cross on a date
     console.print(f"{case.title.get(lang, case.name)}: no faults", style="bold")
     _print_basin(case.basin, lang)
     _print_case(case)
@@ -382,8 +400,8 @@ def _print_basin(basin: Any, lang: Language) -> None:
         ("basin", f"{basin.title.get(lang, basin.name)} ({shown(basin.folder)})"),
         ("nodes", f"{len(tables['nodes'])}: {', '.join(f'{n} {k}' for k, n in kinds.items())}"),
     ]
-    for name in ("links", "reservoirs", "demands", "environmental_flows"):
-        if len(tables[name]):
+    for name in basin.declared:
+        if name not in ("nodes", "curves", "patterns", "projections") and len(tables[name]):
             lines.append((name.replace("_", " "), str(len(tables[name]))))
     annual = sum(v for v in tables["demands"]["annual"] if v is not None)
     if annual:

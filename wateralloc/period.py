@@ -115,8 +115,9 @@ def _add_rules(m: pyo.ConcreteModel, case: Case) -> tuple[RuleRow, ...]:
     m.shortfall = pyo.Var(
         [label for label in labels if label[0] in soft], bounds=(0, None), units=unit("hm3")
     )
-    # the shortfall of energy is in GWh, whatever it is called
-    m.gwh_of_shortfall = pyo.Param(initialize=1.0, units=unit("GWh/hm3"), **DATA)
+    if any(row.rule.soft and row.rule.reported_in == "gwh" for row in rule_rows):
+        # the shortfall of energy is a number of GWh
+        m.gwh_of_shortfall = pyo.Param(initialize=1.0, units=unit("GWh/hm3"), **DATA)
     for row in rule_rows:
         if row.rule.soft:
             shortfall = m.shortfall[row.rule.name, row.label]

@@ -1,7 +1,6 @@
 """Answers known from outside that the parts of this release can express.
 
-Not expressible yet: ``hydro_valley_deterministic`` (power by flow), the claims rules other than
-proportional, ``nucleolus``.
+Not expressible yet: the claims rules other than proportional, ``nucleolus``.
 """
 
 import json
@@ -217,6 +216,56 @@ def test_three_users_with_quadratic_benefits(tmp_path, water):
     assert total - below - 1e-9 <= stage.value <= total + 1e-9
 
 
+VALLEY_FLOW, VALLEY_POWER, VALLEY_PRICES = (50, 60, 70), (55, 65, 70), (1, 2, 3)
+
+
+def test_hydro_valley_without_inflow(tmp_path):
+    """SDDP.jl, hydro valley, deterministic: 835.
+
+    Two full lakes of 200 in a row, three stages at prices 1, 2 and 3; 50, 60 and 70 through the
+    turbines yield 55, 65 and 70, and water may be left. The lower plant runs full each time, on its
+    own 200 and what comes from above: 70 (1 + 2 + 3) = 420. The upper one has 200: 70 at the prices
+    of 3 and 2, and 60 at that of 1, or 10 less at 2 and more at 1: 210 + 140 + 65 = 415.
+
+    Water is in m3/s of a day, so a lake holds 17.28 hm3; 1 MW is 0.024 GWh a day.
+    """
+    store = {"dead_hm3": 0, "normal_hm3": 17.28, "initial_hm3": 17.28, "target_hm3": 0}
+    ways = [("upper", "lower"), ("lower", "sea")]
+    case = make_case(
+        tmp_path,
+        periods=3,
+        goals=[{"maximise": "energy_value"}],
+        nodes=[
+            {"name": "upper", "kind": "reservoir"},
+            {"name": "lower", "kind": "reservoir"},
+            {"name": "sea", "kind": "sink"},
+        ],
+        links=[
+            {"name": f"{kind}_{up}", "from": up, "to": down, "kind": kind}
+            for up, down in ways
+            for kind in ("turbine", "spillway")
+        ],
+        reservoirs=[{"name": name, **store} for name, _ in ways],
+        curves=[
+            {"curve": "turbine", "x": x, "y": y, "x_unit": "m3s", "y_unit": "mw"}
+            for x, y in zip((0, *VALLEY_FLOW), (0, *VALLEY_POWER), strict=True)
+        ],
+        hydropower=[
+            {"plant": name, "link": f"turbine_{name}", "capacity_mw": 70, "power_curve": "turbine",
+             "price_vnd_kwh": "pattern:price"}
+            for name, _ in ways
+        ],
+        patterns=[
+            {"pattern": "price", "start": f"01-0{t}", "value": price, "unit": "vnd_kwh"}
+            for t, price in enumerate(VALLEY_PRICES, 1)
+        ],
+    )  # fmt: skip
+    solution, values = solve(case)
+    assert solution.stages[0][0].value / 0.024 == pytest.approx(835, rel=1e-9)
+    assert sum(values["energy_value"]["upper"]) / 0.024 == pytest.approx(415)
+    assert values["energy"]["lower"] == pytest.approx([70 * 0.024] * 3)
+
+
 def test_the_numbers_above_are_those_of_the_collection():
     """Where the collection lies beside the project, it says the same."""
     path = Path(__file__).parents[3] / "shared" / "known_answers.json"
@@ -233,3 +282,9 @@ def test_the_numbers_above_are_those_of_the_collection():
     assert returns["exact_chain1_junior"] == [21.375, 32.25, 37.5, 37.5, 37.5]
     assert returns["exact_chain3_juniorM"] == [20.979, 25.2335, 28.1502, 29.1582, 29.6482]
     assert known["claims"][1]["PRO"] == pytest.approx([200 / 6, 400 / 6, 100])
+    valley = known["hydro_valley_deterministic"]
+    assert valley["objective_max"] == 835
+    assert (valley["flow_knots"], valley["power_knots"], valley["prices"]) == tuple(
+        map(list, (VALLEY_FLOW, VALLEY_POWER, VALLEY_PRICES))
+    )
+    assert valley["start"] == valley["cap"] == 17.28 / 0.0864

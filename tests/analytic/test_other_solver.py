@@ -17,7 +17,7 @@ import pyomo.environ as pyo
 import pytest
 from pyomo.contrib.solver.common.factory import SolverFactory
 
-from tests.small import inflow, make_case
+from tests.small import at_fixed_lines, inflow, make_case
 from wateralloc import read_case, to_pyomo
 from wateralloc.case import Case
 from wateralloc.foresight.perfect import solve_perfect
@@ -101,6 +101,7 @@ class OtherSolver:
 def compare(case: Case) -> int:
     """Compare the staged optima of every member; return how many were compared."""
     compared = 0
+    case = at_fixed_lines(case)
     ours = solve_perfect(case)
     for k, member in enumerate(case.members):
         one = replace(case, members=(member,))

@@ -158,6 +158,26 @@ def test_limit_and_cost_of_what_demands_and_links_pump(tmp_path: Path) -> None:
     assert values["aquifer_end"]["ground"] == [92, 84]  # pumping and the spring's 2
 
 
+def test_source_that_draws_on_the_aquifer_is_pumped_too(tmp_path: Path) -> None:
+    """A town of 6 draws 2 from the river and the rest, of which half is lost, from the aquifer:
+    8 of pumping give 4, beside the 1 of the well, but the limit is 7."""
+    parts = wells(
+        tmp_path,
+        asked=1,
+        inflows=[2],
+        demands=[{"name": "town", "node": "sea", "sector": "domestic", "demand_hm3_day": 6}],
+        pumping_limit_hm3_day=7,
+    )
+    parts["sources"] = [
+        {"name": "weir", "demand": "town", "node": "river"},
+        {"name": "bore", "demand": "town", "node": "ground", "loss_fraction": 0.5},
+    ]
+    _, values = solve(make_case(**parts))
+    assert values["pumping"]["ground"] == [7]
+    assert values["withdrawal"] == {"well": [1], "town": [5]}
+    assert values["aquifer_end"]["ground"] == [93]
+
+
 @pytest.mark.parametrize(
     ("years", "pumped"),
     [

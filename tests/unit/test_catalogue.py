@@ -36,7 +36,7 @@ def test_bases_and_imported_classes_are_no_concepts() -> None:
     """``Keep``, made by soft rules, has no kind; ``share`` imports ``Meet`` and is not it."""
     goals = catalogue.find("goals")
     assert {type_.__name__ for type_ in goals.values()} == {
-        "Meet", "Share", "Minimise", "Maximise", "Prefer",
+        "Meet", "Share", "Minimise", "Maximise", "Prefer", "FirmEnergy",
     }  # fmt: skip
 
 

@@ -29,8 +29,8 @@ from wateralloc.errors import Infeasible, ModelError, SolveError, Uncertified
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
-    "allocation.csv", "balance.csv", "links.csv", "manifest.json", "metrics.csv", "reservoirs.csv",
-    "results.nc", "rules.csv",
+    "allocation.csv", "balance.csv", "links.csv", "manifest.json", "metrics.csv", "passes.csv",
+    "reservoirs.csv", "results.nc", "rules.csv",
 }  # fmt: skip
 CASE = """\
 schema: 1
@@ -117,6 +117,7 @@ def test_run_writes_and_prints(study: Path, command: Command) -> None:
     assert any(line.startswith("1 meet domestic") for line in lines)
     assert any(line.startswith("2 share among region") for line in lines)
     assert re.search(r"times: read [\d.]+ s, build [\d.]+ s, solve [\d.]+ s, write [\d.]+ s", text)
+    assert re.search(r"passes: \d+; members that converged: 1/1", text)
     assert re.search(r"certificate: primal \de-\d+, dual \S+, gap \S+", text)
     assert re.search(r"balance residual: \S+ hm3", text)
     assert "results: results/small/ (allocation.csv, " in text

@@ -98,6 +98,7 @@ def test_rows_of_rules_by_label_and_sense(period: Period) -> None:
         "soft_cap": ("soft_cap", "<="),
         "gates": ("gates", ">="),
         "salt[gulf]": ("salt", ">="),
+        "load": ("load", ">="),
         "own.keep": ("own", ">="),
     }
 
@@ -106,10 +107,10 @@ def test_soft_rule_falls_short_on_its_own_side(period: Period) -> None:
     """A minimum gets its shortfall added, a cap taken off; `achieved` is without it."""
     m = period.model
     rows = {row.rule.name: row for row in period.rule_rows if row.rule.soft}
-    assert {label[0] for label in m.shortfall} == {"wish", "soft_cap"}
+    assert {label[0] for label in m.shortfall} == {"wish", "soft_cap", "load"}
     for variable in m.component_data_objects(pyo.Var):
         variable.set_value(1.0, skip_validation=True)
-    for label, sign in (("wish", 1), ("soft_cap", -1)):
+    for label, sign in (("wish", 1), ("soft_cap", -1), ("load", 1)):
         row = rows[label]
         shortfall = m.shortfall[label, row.label]
         shortfall.set_value(5.0)
@@ -159,9 +160,10 @@ def test_required_values_of_every_period(period: Period) -> None:
 
 def test_soft_rules_stand_before_the_goal_they_name(period: Period) -> None:
     kinds = [getattr(goal, "rule", None) or goal.kind for _, goal in period.goals]
-    assert [number for number, _ in period.goals] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert [number for number, _ in period.goals] == list(range(1, 12))
     assert kinds == [
-        "meet", "wish", "leximin", "prefer", "minimise", "maximise", "minimise", "soft_cap",
+        "meet", "wish", "leximin", "prefer", "minimise", "maximise", "load", "minimise", "soft_cap",
+        "firm_energy", "maximise",
     ]  # fmt: skip
 
 
@@ -187,9 +189,11 @@ def check_units(period: Period) -> None:
     for note in m.repeats.carried:
         assert_units_equivalent(note.now, note.before)
     for number, goal in period.goals:
-        assert_units_equivalent(goal.objective(m, number)[0], unit("hm3"))
+        is_energy = goal.kind == "firm_energy" or getattr(goal, "quantity", "") == "energy"
+        assert_units_equivalent(goal.objective(m, number)[0], unit("GWh" if is_energy else "hm3"))
     for row in period.rule_rows:
-        assert_units_equivalent(row.achieved, unit("hm3"))
+        is_energy = row.rule.reported_in == "gwh"
+        assert_units_equivalent(row.achieved, unit("GWh" if is_energy else "hm3"))
     for quantity in period.quantities():
         if quantity.units in ("hm3", "GWh"):
             for value in quantity.values.values():

@@ -480,6 +480,10 @@ def _limits_in_tiers(period: Period, horizon: Horizon) -> list[list[_Limit]]:
         _Limit(f"storage limits of '{r}'", False, horizon.columns[id(m.storage_end[r])], every)
         for r in m.reservoir
     ]
+    stores += [
+        _Limit(f"storage limits of '{a}'", False, horizon.columns[id(m.aquifer_end[a])], every)
+        for a in m.aquifer
+    ]
     links = [
         _Limit(f"limits of link '{k}'", False, horizon.columns[id(m.flow[k])], every, "m3s")
         for k in m.link
