@@ -166,12 +166,14 @@ class Stages:
     where : text that names the member in messages
     bases : optimal bases by the name of the optimum: those of a former, similar program to start
         from; those found here take their place
+    start : basis to start the first optimum from, where `bases` has none for it
     """
 
     lp: MemberProgram
     where: str = ""
     optima: list[Optimum] = field(default_factory=list)
     bases: dict[str, Any] = field(default_factory=dict)
+    start: Any = None
 
     def __post_init__(self) -> None:
         lp = self.lp
@@ -219,9 +221,11 @@ class Stages:
         else:
             columns = np.arange(scaled.size, dtype=np.int32)
             self._highs.changeColsCost(scaled.size, columns, scaled)
-        if name in self.bases:
-            self._highs.setBasis(self.bases[name])
-        x, y, certificate, iterations, cold_again = self._solve(name, scaled)
+        basis = self.bases.get(name, None if self.optima else self.start)
+        if basis is not None:
+            self._highs.setBasis(basis)
+        is_warm = basis is not None or bool(self.optima)
+        x, y, certificate, iterations, cold_again = self._solve(name, scaled, is_warm)
         optimum = Optimum(
             name,
             sense,
@@ -240,12 +244,12 @@ class Stages:
         return optimum
 
     def _solve(
-        self, name: str, cost: np.ndarray
+        self, name: str, cost: np.ndarray, is_warm: bool
     ) -> tuple[np.ndarray, np.ndarray, Certificate, int, bool]:
         """Solve from the present basis; cold where that fails, is not certified or is coarse."""
         iterations = 0
         best: tuple[np.ndarray, np.ndarray, Certificate] | None = None
-        attempts = list(ATTEMPTS) if self.optima or name in self.bases else list(ATTEMPTS)[1:]
+        attempts = list(ATTEMPTS) if is_warm else list(ATTEMPTS)[1:]
         for attempt in attempts:
             status, x, y, more = self._run(attempt)
             iterations += more

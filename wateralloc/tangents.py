@@ -144,6 +144,7 @@ class Tangent:
     steps : variables whose change from pass to pass is limited
     scale : size of the quantity, against which its error counts; (member, time) or a number
     in_rows : it stands in rows, so that its error is one of the physics
+    is_limit : it limits something from above, so that it is wrong only where it lies too high
     most : what rows limit it to (data); passes are compared by what is within it
     """
 
@@ -157,6 +158,7 @@ class Tangent:
     steps: tuple[Any, ...]
     scale: Any
     in_rows: bool
+    is_limit: bool = False
     most: Any = None
 
     def value(self, arguments: Sequence[np.ndarray], data: Sequence[Any] = ()) -> np.ndarray:
@@ -202,6 +204,7 @@ class Tangents:
         steps: Sequence[Any] = (),
         scale: Any = 1.0,
         in_rows: bool = True,
+        is_limit: bool = False,
         most: Any = None,
         units: Any = None,
     ) -> Any:
@@ -218,6 +221,7 @@ class Tangents:
         steps : variables whose change from pass to pass is limited: those that bend the quantity
         scale : size of the quantity [units], against which its error counts
         in_rows : it will stand in rows of the water balance, not in objectives and reports alone
+        is_limit : it will limit something from above
         most : what rows will limit it to, as data; passes are compared by what is within it
         units : Pyomo units of the quantity
 
@@ -251,7 +255,8 @@ class Tangents:
         self.all.append(
             Tangent(
                 name, function, tuple(arguments), tuple(data), line, intercept_data,
-                tuple(slope_data), tuple(steps), scale, in_rows, most,
+                tuple(slope_data), tuple(steps), scale, in_rows, is_limit,
+                most,
             )
         )  # fmt: skip
         return line

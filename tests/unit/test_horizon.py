@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from wateralloc.errors import ModelError
 from wateralloc.horizon import Horizon, LinearProgram, MemberProgram
 from wateralloc.repeats import Repeats
+from wateralloc.tangents import Tangents
 
 DATA: dict[str, Any] = {"mutable": True, "within": pyo.Any}
 
@@ -407,6 +408,131 @@ def test_lag_longer_than_the_horizon() -> None:
     m.repeats.carry(m.y, m.x, 5, np.arange(5.0))
     lp = stacked(m)
     assert lp.col_lower[0].tolist() == [0, 0, 1, 0, 1, 2]
+
+
+# --- lines that move ----------------------------------------------------------------------------
+
+Lines = list[list[np.ndarray]]
+
+
+def lake(lines: Lines) -> pyo.ConcreteModel:
+    """Two members, four periods: two lines, in rows, in totals, and beside terms of their own.
+
+    `lines` holds an intercept and the slopes of each, (member, period).
+    """
+    m = pyo.ConcreteModel()
+    m.repeats, m.tangents = Repeats(), Tangents(m)
+    m.start, m.end, m.flow = pyo.Var(), pyo.Var(bounds=(1, 9)), pyo.Var(bounds=(0, None))
+    m.level = pyo.Var()
+    m.repeats.carry(m.start, m.end, 1, 5.0)
+    m.repeats.share(m.level, np.array([0, 0, 1, 1]))
+    (a, *by_a), (e, *by_e) = lines
+    area = m.tangents.add("area", None, [(m.start + m.end) / 2], start=(a, by_a))
+    energy = m.tangents.add("energy", None, [m.flow, m.start + m.end], start=(e, by_e))
+    depth = pyo.Param(initialize=np.array([[0.1, 0.2, 0.0, 0.4]]), **DATA)
+    m.depth = depth
+    m.balance = pyo.Constraint(expr=m.start - m.end - depth * area - m.flow == 0)
+    m.cap = pyo.Constraint(expr=energy + 2 * m.flow <= 7)
+    m.total = pyo.Constraint(expr=pyo.inequality(2, energy - m.end + area, 30))
+    m.repeats.total(m.total, np.array([0, 0, -1, 1]))
+    m.firm = pyo.Constraint(expr=energy >= 3 * m.level)
+    m.still = pyo.Constraint(expr=m.end >= m.level)
+    m.energy, m.area = pyo.Expression(expr=energy), pyo.Expression(expr=area)
+    return m
+
+
+LINES = st.lists(st.sampled_from([-2.0, -1.0, 0.0, 0.5, 3.0]), min_size=5 * 8, max_size=5 * 8).map(
+    lambda numbers: np.reshape(numbers, (5, 2, 4))
+)
+"""Among them those by which a term vanishes, or comes back: energy - end, energy + 2 flow."""
+
+
+def as_lines(numbers: np.ndarray) -> Lines:
+    return [list(numbers[:2]), list(numbers[2:])]
+
+
+def put(m: pyo.ConcreteModel, lines: Lines) -> None:
+    for tangent, line in zip(m.tangents.all, lines, strict=True):
+        for data, values in zip((tangent.intercept, *tangent.slopes), line, strict=True):
+            data.set_value(values)
+
+
+def check_refresh(horizon: Horizon, lines: Lines) -> None:
+    put(horizon.model, lines)
+    found, fresh = horizon.refresh(), Horizon(lake(lines), 2, 4)
+    expected = fresh.stack()
+    for k in range(2):
+        one, other = found.member(k), expected.member(k)
+        assert one.matrix.has_sorted_indices
+        np.testing.assert_allclose(one.matrix.toarray(), other.matrix.toarray(), atol=1e-12)
+        for name in ("col_lower", "col_upper", "row_lower", "row_upper"):
+            np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=1e-12)
+    x = np.arange(2.0 * found.n_columns).reshape(2, -1)
+    for name in ("energy", "area"):
+        mine, theirs = (h.model.component(name) for h in (horizon, fresh))
+        np.testing.assert_allclose(horizon.value(mine, x), fresh.value(theirs, x), atol=1e-9)
+        for one_of, other_of in zip(horizon.cost(mine), fresh.cost(theirs), strict=True):
+            np.testing.assert_allclose(one_of, other_of, atol=1e-12)
+
+
+@given(first=LINES, others=st.lists(LINES, min_size=1, max_size=3))
+def test_refreshed_program_equals_a_fresh_stack(
+    first: np.ndarray, others: list[np.ndarray]
+) -> None:
+    horizon = Horizon(lake(as_lines(first)), 2, 4)
+    horizon.stack()
+    check_refresh(horizon, as_lines(first))
+    for numbers in others:
+        check_refresh(horizon, as_lines(numbers))
+
+
+def test_refreshing_leaves_the_program_before_as_it_was() -> None:
+    horizon = Horizon(lake(as_lines(np.ones((5, 2, 4)))), 2, 4)
+    before = horizon.stack()
+    kept = [array.copy() for array in (before.data, before.row_lower, before.row_upper)]
+    put(horizon.model, as_lines(np.full((5, 2, 4), 2.0)))
+    after = horizon.refresh()
+    assert horizon.stack() is after
+    assert after.indices is before.indices  # so that a basis of the one fits the other
+    assert after.col_lower is before.col_lower
+    for array, copy in zip((before.data, before.row_lower, before.row_upper), kept, strict=True):
+        np.testing.assert_array_equal(array, copy)
+    assert (after.data != before.data).any()
+
+
+def test_lines_are_found_in_expressions() -> None:
+    m = lake(as_lines(np.ones((5, 2, 4))))
+    horizon = Horizon(m, 2, 4)
+    horizon.stack()
+    assert horizon.moves(m.energy)
+    assert horizon.moves(m.cap.body)
+    assert horizon.moves(3 * m.area.expr - m.flow)
+    assert not horizon.moves(m.still.body)
+    assert not horizon.moves(m.depth * m.flow)
+    assert not horizon.moves(7.0)
+    assert not Horizon(pyo.ConcreteModel(), 2, 4).moves(m.energy)  # a model without lines
+
+
+def test_values_before_and_after_a_line_moved() -> None:
+    m = lake(as_lines(np.ones((5, 2, 4))))
+    horizon = Horizon(m, 2, 4)
+    lp = horizon.stack()
+    x = np.ones((2, lp.n_columns))
+    before = horizon.value(m.energy, x).copy()
+    put(m, as_lines(np.full((5, 2, 4), 3.0)))
+    np.testing.assert_array_equal(horizon.value(m.energy, x), before)  # kept until it is forgotten
+    horizon.forget()
+    np.testing.assert_allclose(horizon.value(m.energy, x), 3 * before)
+
+
+def test_a_line_that_is_not_finite_is_refused() -> None:
+    horizon = Horizon(lake(as_lines(np.ones((5, 2, 4)))), 2, 4)
+    horizon.stack()
+    numbers = np.ones((5, 2, 4))
+    numbers[3, 1, 2] = np.nan
+    put(horizon.model, as_lines(numbers))
+    with pytest.raises(ModelError, match=r"coefficient of 'flow' in 'cap' is nan in period 2"):
+        horizon.refresh()
 
 
 # --- refusals ----------------------------------------------------------------------------------

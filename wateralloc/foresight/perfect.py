@@ -223,6 +223,8 @@ class _Passes:
         self.stages: list[tuple[StageOptimum, ...]] = [()] * self.n_members
         self.drift = np.zeros(self.n_members)
         self.bases: list[dict[str, Any]] = [{} for _ in range(self.n_members)]
+        self.last = [""] * self.n_members
+        """Last optimum of each member whose last pass was short."""
         self.costs: dict[int, tuple[Any, np.ndarray, np.ndarray]] = {}
         self.n_ended = 0
 
@@ -292,7 +294,11 @@ class _Passes:
         is_whole = self.judges[k].next_is_whole
         if not is_whole:
             program = self.faces[k].on(program)
-        stages = Stages(program, where, bases=self.bases[k])
+        bases = self.bases[k]
+        start = bases[self.last[k]] if is_whole and self.last[k] else None
+        if start is not None:
+            bases.clear()  # those of the leading goals are of another place
+        stages = Stages(program, where, bases=bases, start=start)
         stage = MemberStage(self.period, self.horizon, self.costs, k, stages)
         try:
             for place, (number, goal) in enumerate(self.period.goals):
@@ -309,6 +315,7 @@ class _Passes:
                 raise
             text = explain_infeasible(self.period, self.horizon, k)
             raise Infeasible(f"{error}\n{text}") from None
+        self.last[k] = "" if is_whole else stages.optima[-1].name
         return _Solved(
             stages.optima[-1].x,
             tuple(stage.optima),
@@ -362,12 +369,14 @@ class _Passes:
             judge = self.judges[k]
             if judge.is_done and not judge.is_reached:
                 log.warning(
-                    "%s, member %s: the passes did not converge (%s); pass %d of %d is kept",
+                    "%s, member %s: the passes did not converge (%s); pass %d of %d is kept, whose "
+                    "water balance is off by %.2g of its size where it is not linear",
                     self.case.name,
                     self.case.members[k].name,
                     judge.why,
                     judge.best_number,
                     len(judge.passes),
+                    judge.best.error,
                 )
 
 

@@ -11,8 +11,8 @@ computed without lines, are better in their order.  A result is therefore never 
 pass, unless the first pass broke the physics it had lines for.
 
 Goals before the first with a line in it change between passes only by the errors of the water
-balance.  Once these are within the tolerance a pass is *short*: it keeps what those goals reached
-and optimises the rest.  The last pass is whole again.
+balance.  From the third pass on, while these are small, a pass is *short*: it keeps what those goals
+reached and optimises the rest.  The last pass is whole again.
 
 Source
 ------
@@ -36,6 +36,8 @@ SAME = 1e-6
 """Goals with lines that differ by less than this share count as equal between passes."""
 ROOM = 0.05
 """Error of the water balance up to which a pass may be the best so far, though not the last."""
+TRUER = 0.9
+"""A pass whose error is below this share of the best one's is truer, where that is not true yet."""
 NOTHING = 1e-9
 """A goal of this size is none."""
 FIRST_RADIUS = 1.0
@@ -198,7 +200,8 @@ class Lines:
         worst = np.zeros(self.horizon.n_members)
         for k, tangent in enumerate(self.tangents):
             if tangent.in_rows:
-                off = np.abs(_on(used[k], arguments[k]) - _on(touched[k], arguments[k]))
+                off = _on(used[k], arguments[k]) - _on(touched[k], arguments[k])
+                off = np.maximum(off, 0.0) if tangent.is_limit else np.abs(off)
                 worst = np.maximum(worst, (off / self._scale[k]).max(axis=1))
         return worst
 
@@ -381,9 +384,9 @@ class Judge:
         return (
             not self.has_leading
             or self.must_be_whole
-            or not 0 < len(self.passes) < self.most - 1
+            or not 1 < len(self.passes) < self.most - 1
             or self.best is None
-            or self.best.error > self.tolerance
+            or self.best.error > 10 * self.tolerance
         )
 
     def take(self, merit: Merit, step: float, iterations: int, seconds: float) -> bool:
@@ -421,10 +424,10 @@ class Judge:
         best = self.best
         if best is None:
             return True
+        if best.error > self.tolerance and merit.error < TRUER * best.error:
+            return True  # what goals reach by breaking the physics counts for nothing
         if merit.error > ROOM:
-            return merit.error < best.error / 2
-        if merit.error <= self.tolerance < best.error:
-            return True
+            return False
         if self._ends_whole(best):
             return self._is_near_best(merit)
         return not best.is_better(merit, self.tolerance)
