@@ -424,7 +424,7 @@ class Judge:
         best = self.best
         if best is None:
             return True
-        if best.error > self.tolerance and merit.error < TRUER * best.error:
+        if best.error > ROOM or self.tolerance < best.error > merit.error / TRUER:
             return True  # what goals reach by breaking the physics counts for nothing
         if merit.error > ROOM:
             return False
