@@ -118,6 +118,8 @@ def parts() -> dict[str, Any]:
               for x, y in ((5, 0.4), (50, 1.2), (300, 3))),
             *({"curve": "tail", "x": x, "y": y, "x_unit": "m3s", "y_unit": "m"}
               for x, y in ((0, 80), (300, 83))),
+            *({"curve": "mill", "x": x, "y": y, "x_unit": "m3s", "y_unit": "mw"}
+              for x, y in ((0, 0), (15, 0.6), (30, 0.9))),
         ],
         "splits": [
             {"name": "to_branch", "node": "fork", "link": "branch", "curve": "branch"},
@@ -161,7 +163,11 @@ def parts() -> dict[str, Any]:
         ],
         "hydropower": [
             {"plant": "power_house", "link": "outlet", "capacity_mw": 60,
-             "efficiency_fraction": 0.9, "tailwater_curve": "tail", "price_vnd_kwh": 2}
+             "efficiency_fraction": 0.9, "tailwater_curve": "tail", "price_vnd_kwh": 2},
+            {"plant": "tunnel_mill", "link": "tunnel", "capacity_mw": 1, "power_curve": "mill",
+             "price_vnd_kwh": 3},
+            {"plant": "drain_mill", "link": "drain", "capacity_mw": 2, "head_m": 3,
+             "efficiency_fraction": 0.7},
         ],
         "pumps": [{"link": "tunnel", "energy_kwh_m3": 0.5, "price_vnd_kwh": 4}],
         "works": [

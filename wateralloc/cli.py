@@ -83,6 +83,7 @@ WORDS: dict[str, dict[str, str]] = {
     "vi": {
         "mean over members": "trung bình các kịch bản thủy văn",
         "allocation, mean over members": "phân bổ, trung bình các kịch bản thủy văn",
+        "energy, mean over members": "điện lượng, trung bình các kịch bản thủy văn",
         "rules": "quy tắc",
         PRICE_NOTE: "giá bóng: thêm một đơn vị yêu cầu làm mục tiêu đầu tiên bị ràng buộc xấu đi "
         "bao nhiêu",
@@ -304,6 +305,10 @@ def _print_run(results: Results, folder: Path, written: float, lang: Language) -
     title = f"{say('allocation, mean over members')} [{allocation.attrs['unit']}]"
     shares = [tables.VALUES["satisfaction"][lang]]
     _print_frame(allocation, title, say, shares=shares, decimals=_decimals(allocation))
+    energy = tables.energy_summary(results, lang)
+    if len(energy):
+        title = f"{say('energy, mean over members')} [{energy.attrs['unit']}]"
+        _print_frame(energy, title, say, decimals=_decimals(energy))
     rules = tables.rules_summary(results, lang)
     if len(rules):
         spare = [tables.WORDS[word][lang] for word in ("kind", "broken")]
@@ -383,7 +388,6 @@ def check(
         _print_basin(basin, lang)
         return
     from wateralloc.case import read_case
-
     from wateralloc.period import build_period
 
     case = read_case(target, _parse_changes(changes))

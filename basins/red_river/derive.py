@@ -129,6 +129,7 @@ TAILWATER_M = (11.660165, 2.08777e-3, -1.363777e-7, 3.66357e-12)  # POLIMI, by r
 TAILWATER_MOST_M3S = 20_000  # above the largest inflow of the record, 18,680
 TAILWATER_TOLERANCE_M = 0.05
 POLIMI_EFFICIENCY = (3.0285414, 0.1370693, -7.476023e-4)  # by head [m]; x 0.85 / 9.81
+HOA_BINH_MW = 1920.0  # HB_SITE
 LEAST_TURBINE_M3S = 200.0
 SOUND_EFFICIENCY = (0.7, 1.0)  # outside, a week's energy is not that of its flow
 HEAD_STEP_M = 5.0
@@ -1151,6 +1152,7 @@ def write_validation(public: PublicData) -> None:
         ("duong_share", build_duong_table(public)),
         ("ha_noi_level", build_level_table(public.relations)),
         ("energy", build_energy_table(public.daily)),
+        ("hoa_binh_operation", build_operation_table(public.daily)),
         ("spell_releases", build_spell_table(public.daily)),
         ("full_reservoirs", build_storage_table(public)),
     ):
@@ -1227,6 +1229,32 @@ def build_energy_table(daily: pd.DataFrame) -> pd.DataFrame:
     yearly_gwh = weekly_mwh.groupby(weekly_mwh.index.year).sum() / 1000
     energy.loc[energy["plant"] == "hoa_binh", "low_gwh"] = f"{yearly_gwh.mean():.0f}"
     return energy
+
+
+def build_operation_table(daily: pd.DataFrame) -> pd.DataFrame:
+    """Build the yearly operation of Hoa Binh, all eight units running, as recorded.
+
+    Beside the recorded energy, blank once the source repeats a constant, stands the energy of each
+    day's level and flow by the plant of the basin; it is known with Son La upstream too.
+    """
+    record = daily.loc[f"{ENERGY_WEEKS.start[:4]}" :]
+    fitted = fit_efficiency(compute_weeks(daily))
+    head_m = record["hoa_binh_level_m"] - compute_tailwater(record["hoa_binh_release_m3s"])
+    efficiency = np.interp(head_m, fitted["head_m"], fitted["efficiency"])
+    power_mw = MW_PER_M3S_M * efficiency * head_m * record["hoa_binh_turbine_m3s"]
+    recorded_gwh = record.loc[: ENERGY_WEEKS.stop[:4], "hoa_binh_energy_weekly_avg_mwh_per_day"]
+    year = record.index.year
+    means = {
+        "inflow_m3s": record["hoa_binh_inflow_m3s"],
+        "release_m3s": record["hoa_binh_release_m3s"],
+        "turbine_m3s": record["hoa_binh_turbine_m3s"],
+        "level_m": record["hoa_binh_level_m"],
+    }
+    table = pd.DataFrame({name: values.groupby(year).mean() for name, values in means.items()})
+    table["energy_gwh"] = recorded_gwh.groupby(recorded_gwh.index.year).sum() / 1000
+    table["energy_by_plant_gwh"] = power_mw.clip(upper=HOA_BINH_MW).groupby(year).sum() * 0.024
+    table = table.round(2).assign(status=AI4RR[0], source=AI4RR[1])
+    return table.rename_axis("year").reset_index()
 
 
 def build_spell_table(daily: pd.DataFrame) -> pd.DataFrame:

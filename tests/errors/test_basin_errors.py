@@ -281,6 +281,21 @@ def curves_wrong(folder: Path) -> None:
         ("short", 0, 1, "hm3", "m"),
         ("odd", 0, 1, "acre_feet", "feet"),
         ("odd", 1, 2, "m", "hm3"),
+        ("rating", 100, 2, "m3s", "m"),
+        ("rating", 200, 2, "m3s", "m"),
+        ("wheel", 40, -0.1, "m", "fraction"),
+        ("wheel", 50, 80, "m", "percent"),
+        ("wheel", 60, 120, "m", "percent"),
+        ("branch", 10, 0.3, "m3s", "fraction"),
+        ("branch", 10, 1.3, "m3s", "fraction"),
+        ("output", -1, -5, "m3s", "mw"),
+        ("output", 0, 60, "m3s", "mw"),
+        ("output", 70, 50, "m3s", "mw"),
+        ("gate", 10, 5, "m3s", "m3s"),
+        ("gate", 20, 4, "m3s", "m3s"),
+        ("flooded", 10, 5, "m3s", "km2"),
+        ("flooded", 5, 5, "m", "m"),
+        ("flooded", 5, 5, "hm3", "mw"),
     ]
     columns = ("curve", "x", "y", "x_unit", "y_unit")
     write_rows(folder / "curves.csv", [dict(zip(columns, row, strict=True)) for row in rows])
@@ -591,6 +606,74 @@ def zones_end_below_normal_storage(folder: Path) -> None:
             {"name": "buffer", "reservoir": "lake", "top_hm3": 30},
             {"name": "conservation", "reservoir": "lake", "top_hm3": 90},
         ],
+    )
+
+
+# --- hydropower -----------------------------------------------------------------------------
+
+
+def hydropower_wrong(folder: Path) -> None:
+    """Plants without an efficiency, a head or a link of their own, and with curves that do not fit.
+
+    The last four are sound.
+    """
+    append(folder / "nodes.csv", "pond,reservoir,south,lowland,,,,,\n")
+    append(folder / "reservoirs.csv", "pond,1,5,2,,,\n")
+    ends = {"run": "town,sea", "below": "pond,sea", "into": "lake,pond"}
+    rows = {
+        # plant: efficiency, its curve, power curve, head, loss, tailwater, its curve, its reservoir
+        "first": (0.9, "", "", "", "", 5, "", ""),
+        "twin": (0.9, "", "", "", "", 5, "", ""),
+        "no_way": ("", "", "", 30, "", "", "", ""),
+        "two_ways": (0.9, "wheel", "", 30, "", "", "", ""),
+        "all_ways": (0, "wheel", "output", "", "", "", "", ""),
+        "run": (0.9, "", "", "", "", 5, "", ""),
+        "two_tails": (0.9, "", "", "", "", 5, "rating", ""),
+        "no_tail": (0.9, "", "", "", 2, "", "", ""),
+        "no_level": (0.9, "", "", "", "", 0.5, "", ""),
+        "no_level_below": (0.9, "", "", "", "", "", "", "pond"),
+        "not_efficiency": ("", "lake", "", "", "", 5, "", ""),
+        "not_stage": (0.9, "", "", "", "", "", "wheel", ""),
+        "not_power": ("", "", "rating", "", "", "", "", ""),
+        "not_concave": ("", "", "convex", "", "", "", "", ""),
+        "not_from_zero": ("", "", "late", "", "", "", "", ""),
+        "crossing": (0.9, "", "", "", "", 25, "", ""),
+        "crossing_by_flow": (0.9, "", "", "", 1, "", "rating", ""),
+        "no_such": (1.2, "", "", "", "", "", "tail", "pool"),
+        "by_head": ("", "wheel", "", "", "", 5, "", ""),
+        "by_flow": ("", "", "output", "", "", "", "", ""),
+        "fixed": (0.9, "", "", 30, 1, "", "", ""),
+        "by_release": (0.9, "", "", "", 1, "", "brook", ""),
+    }
+    links = {"first": "outlet", "twin": "outlet"}
+    append(
+        folder / "links.csv",
+        "".join(
+            f"{name},{ends.get(name, 'lake,town')},turbine,9,,\n"
+            for name in rows
+            if name not in links
+        ).replace("no_level,lake,town", "no_level,pond,sea"),
+    )
+    columns = (
+        "efficiency_fraction", "efficiency_curve", "power_curve", "head_m", "head_loss_m",
+        "tailwater_m", "tailwater_curve", "tailwater_reservoir",
+    )  # fmt: skip
+    write_rows(
+        folder / "hydropower.csv",
+        [
+            {"plant": name, "link": links.get(name, name), "capacity_mw": 50, "max_turbine_m3s": 50}
+            | dict(zip(columns, row, strict=True))
+            for name, row in rows.items()
+        ],
+    )
+    append(
+        folder / "curves.csv",
+        "wheel,20,0.8,m,fraction\nwheel,40,0.9,m,fraction\n"
+        "rating,0,5,m3s,m\nrating,50,21,m3s,m\n"
+        "brook,0,1,m3s,m\nbrook,50,2,m3s,m\n"
+        "output,0,0,m3s,mw\noutput,50,55,m3s,mw\noutput,60,65,m3s,mw\n"
+        "convex,0,0,m3s,mw\nconvex,50,50,m3s,mw\nconvex,60,65,m3s,mw\n"
+        "late,10,0,m3s,mw\nlate,50,50,m3s,mw\n",
     )
 
 

@@ -207,6 +207,59 @@ def test_curves_come_in_canonical_units(tmp_path: Path) -> None:
     assert curve.area(0.0) == pytest.approx(1.0, rel=1e-15)
 
 
+BY_UNITS = {
+    "level": ("hm3", "m", 1, 1),
+    "area": ("hm3", "ha", 1, 0.01),
+    "stage": ("hm3_day", "cm", 1 / 0.0864, 0.01),
+    "efficiency": ("m", "percent", 1, 0.01),
+    "share": ("m3s", "fraction", 1, 1),
+    "flow": ("l_s", "m3s", 1e-3, 1),
+    "power": ("m3s", "mw", 1, 1),
+}
+"""Quantity of a curve: units of x and y, and what they are in the canonical units."""
+
+
+@pytest.mark.parametrize("quantity", BY_UNITS)
+def test_units_say_what_a_curve_holds(tmp_path: Path, quantity: str) -> None:
+    x_unit, y_unit, x_factor, y_factor = BY_UNITS[quantity]
+    rows = [
+        *tiny_parts()["curves"],
+        *({"curve": "own", "x": x, "y": y, "x_unit": x_unit, "y_unit": y_unit}
+          for x, y in ((1, 0.2), (3, 0.4), (5, 1.0))),
+    ]  # fmt: skip
+    curve = read_basin(tiny_basin(tmp_path, curves=rows)).curves["own"]
+    assert set(curve.points) == {quantity}
+    assert curve.range(quantity) == pytest.approx((x_factor, 5 * x_factor))
+    x = np.array([1, 2, 3, 4, 5]) * x_factor
+    y = np.array([0.2, 0.3, 0.4, 0.7, 1.0]) * y_factor
+    np.testing.assert_allclose(curve.at(quantity, x), y)
+    np.testing.assert_allclose(curve.inverse(quantity, y), x)
+    first, last = 0.1 * y_factor / x_factor, 0.3 * y_factor / x_factor
+    # at a point it is that of the line after it; at the end, of the last
+    np.testing.assert_allclose(curve.slope(quantity, x[[1, 3]]), [first, last])
+    np.testing.assert_allclose(
+        curve.slope(quantity, curve.points[quantity][0]), [first, last, last]
+    )
+
+
+@pytest.mark.parametrize("quantity", ["stage", "efficiency", "share", "flow", "power"])
+def test_the_first_and_the_last_line_go_on(quantity: str) -> None:
+    points = (np.array([10.0, 20.0, 40.0]), np.array([1.0, 2.0, 3.0]))
+    curve = Curve("c", {quantity: points})
+    np.testing.assert_allclose(curve.at(quantity, [0.0, 10.0, 40.0, 80.0]), [0, 1, 3, 5])
+    np.testing.assert_allclose(curve.slope(quantity, [0.0, 80.0]), [0.1, 0.05])
+    assert curve.at(quantity, 15.0) == 1.5
+    with pytest.raises(ValueError, match=rf"{quantity} 4 \S+ is outside curve 'c' \(1 to 3"):
+        curve.inverse(quantity, 4.0)  # where a value is reached must be known
+
+
+@pytest.mark.parametrize(("quantity", "end"), [("level", 41.0), ("area", 9.0)])
+def test_a_storage_beyond_its_curve_has_no_level_and_no_area(quantity: str, end: float) -> None:
+    points = (np.array([10.0, 20.0, 40.0]), np.array([1.0, 2.0, 3.0]))
+    with pytest.raises(ValueError, match=rf"storage {end:g} hm3 is outside curve 'c'"):
+        Curve("c", {quantity: points}).at(quantity, end)
+
+
 # --- series ---
 
 

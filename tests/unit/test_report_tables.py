@@ -10,10 +10,16 @@ import pandas as pd
 import pytest
 
 from tests.basins import month_starts
+from tests.goals.test_firm_energy import GWH_PER_HM3, lake
 from tests.small import make_case
 from wateralloc.errors import InputError
 from wateralloc.foresight.perfect import solve_perfect
-from wateralloc.report.tables import allocation_summary, pivot, rules_summary
+from wateralloc.report.tables import (
+    allocation_summary,
+    energy_summary,
+    pivot,
+    rules_summary,
+)
 from wateralloc.results import Results, collect
 
 YEARS = 3
@@ -193,3 +199,47 @@ def test_unknown_words(results: Results, asked: dict[str, Any], text: str) -> No
     with pytest.raises(InputError) as error:
         pivot(results, **asked)
     assert text in str(error.value)
+
+
+# --- energy -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def plants(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """A lake that gives 4 hm3 a day to one plant, over three days of January."""
+    return collect(solve_perfect(lake(tmp_path_factory.mktemp("plants"), {"window": "period"})))
+
+
+def test_energy_goes_by_plant(plants: Results) -> None:
+    table = pivot(plants, value="energy")
+    assert table.index.name == "Plant"
+    assert table.loc["mill", "Energy"] == pytest.approx(12 * GWH_PER_HM3)
+    assert table.attrs["unit"] == "GWh"
+    by_day = pivot(plants, ["plant"], "period", "energy", "vi")
+    assert by_day.index.name == "Nhà máy"
+    np.testing.assert_allclose(by_day.loc["mill"], [4 * GWH_PER_HM3] * 3)
+    assert pivot(plants, value="energy_value").attrs["unit"] == "million VND"
+
+
+def test_energy_summary(plants: Results, results: Results) -> None:
+    """100 m of head; what has no plants has no summary."""
+    table = energy_summary(plants)
+    assert table.columns.tolist() == ["Energy", "Energy spilled", "Mean head, m"]
+    assert table.loc["mill"].tolist() == pytest.approx([12 * GWH_PER_HM3, 0, 100])
+    assert table.loc["Total", "Energy"] == pytest.approx(12 * GWH_PER_HM3)
+    assert energy_summary(results).empty
+
+
+def test_metrics_of_energy(plants: Results) -> None:
+    table = plants.tables()["metrics"].set_index(["scope", "name", "metric"])["value"]
+    assert table["plant", "mill", "energy_gwh"] == pytest.approx(12 * GWH_PER_HM3)
+    assert table["basin", "all", "firm_power_mw"] == pytest.approx(4 * GWH_PER_HM3 / 24 * 1e3)
+
+
+def test_fields_that_a_value_does_not_have(plants: Results, results: Results) -> None:
+    with pytest.raises(InputError, match="energy does not go by 'sector'; it may go by member, pl"):
+        pivot(plants, ["sector"], None, "energy")
+    with pytest.raises(InputError, match="deficit does not go by 'plant'"):
+        pivot(plants, ["plant"])
+    with pytest.raises(InputError, match="the result has no plants and so no energy"):
+        pivot(results, value="energy")

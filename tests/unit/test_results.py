@@ -230,6 +230,29 @@ def test_water_value_of_a_shared_demand_and_of_one_that_no_goal_names(tmp_path: 
     assert value.sel(demand="works").values.tolist() == pytest.approx([1, 1, 0], abs=1e-9)
 
 
+def test_water_value_of_a_demand_with_sources_is_that_of_the_best(tmp_path: Path) -> None:
+    """2 hm3 a day are asked; the brook has 1, so more of it counts; the far pipe is full."""
+    results = results_of(
+        tmp_path,
+        [{"meet": {}}],
+        nodes=[
+            {"name": "brook", "kind": "inflow"}, {"name": "lake", "kind": "inflow"},
+            {"name": "sea", "kind": "sink"},
+        ],
+        links=[
+            {"name": "a", "from": "brook", "to": "sea", "kind": "reach"},
+            {"name": "b", "from": "lake", "to": "sea", "kind": "reach"},
+        ],
+        demands=[{"name": "town", "node": "lake", "sector": "domestic", "demand_hm3_day": 2}],
+        sources=[
+            {"name": "far", "demand": "town", "node": "lake", "capacity_hm3_day": 0.5},
+            {"name": "near", "demand": "town", "node": "brook"},
+        ],
+        series=inflow(brook=[1, 1, 1], lake=[9, 9, 9]),
+    )  # fmt: skip
+    assert results.dataset["water_value"].values.ravel() == pytest.approx([1, 1, 1])
+
+
 def test_balance_price_by_goal(results: Results) -> None:
     price = results.dataset["balance_price"].isel(member=0)
     assert price.dims == ("goal", "time", "node")

@@ -152,14 +152,14 @@ def test_a_pass_that_is_true_to_the_balance_comes_before_a_better_one() -> None:
     assert j.best_number == 2
 
 
-def test_passes_far_from_the_balance_are_kept_as_they_come_nearer() -> None:
+def test_while_the_balance_is_off_passes_go_on_to_the_truer() -> None:
     j = judge()
     take(j, 10, 10, 0.0, error=1.0)
-    assert not take(j, 20, 20, 0.5, error=0.95)
-    assert take(j, 5, 5, 0.5, error=0.6)
+    assert take(j, 5, 5, 0.5, error=0.95)  # far off, each goes on from the one before
     assert take(j, 4, 4, 0.5, error=0.04)
-    assert take(j, 3, 3, 0.5, error=0.03)  # not true yet, and truer
-    assert not take(j, 2, 2, 0.5, error=0.029)
+    assert take(j, 3, 3, 0.5, error=0.03)
+    assert not take(j, 2, 2, 0.5, error=0.029)  # hardly truer, and worse
+    assert take(j, 3.5, 3.6, 0.5, error=0.031)
     assert not j.is_done
 
 

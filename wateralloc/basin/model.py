@@ -150,7 +150,7 @@ class Curve:
         return (np.diff(ys) / np.diff(xs))[segment]
 
     def inverse(self, quantity: str, y: Any) -> Any:
-        """x at which an increasing quantity has a value; always within the ends."""
+        """X at which an increasing quantity has a value; always within the ends."""
         kind, (xs, ys) = CURVE_QUANTITIES[quantity], self.points[quantity]
         return self._interpolate(y, ys, xs, quantity, kind.y)
 

@@ -54,7 +54,7 @@ class Case:
     title: dict[str, str] = field(default_factory=dict)
     description: str = ""
     foresight: str = "perfect"
-    linearisation: LinearisationKeys = LinearisationKeys()
+    linearisation: LinearisationKeys = field(default_factory=LinearisationKeys)
     riverbed: int = 0
     works: dict[str, np.datetime64] = field(default_factory=dict)
     demand_year: int | None = None

@@ -11,8 +11,8 @@ computed without lines, are better in their order.  A result is therefore never 
 pass, unless the first pass broke the physics it had lines for.
 
 Goals before the first with a line in it change between passes only by the errors of the water
-balance.  From the third pass on, while these are small, a pass is *short*: it keeps what those goals
-reached and optimises the rest.  The last pass is whole again.
+balance.  From the third pass on, while these are small, a pass is *short*: it keeps what those
+goals reached and optimises the rest.  The last pass is whole again.
 
 Source
 ------

@@ -24,8 +24,13 @@ VALUES = {
     "satisfaction": {"en": "Satisfaction", "vi": "Mức đáp ứng"},
     "consumption": {"en": "Consumption", "vi": "Lượng tiêu hao"},
     "return_flow": {"en": "Return flow", "vi": "Lượng hồi quy"},
+    "energy": {"en": "Energy", "vi": "Điện lượng"},
+    "energy_spilled": {"en": "Energy spilled", "vi": "Điện lượng xả thừa"},
+    "energy_value": {"en": "Value of energy", "vi": "Giá trị điện năng"},
 }
 """What a table may show, with its heading."""
+OF_PLANTS = ("energy", "energy_spilled", "energy_value")
+"""Values of plants; the others are of demands."""
 
 FIELDS = {
     "member": {"en": "Member", "vi": "Kịch bản thủy văn"},
@@ -35,6 +40,7 @@ FIELDS = {
     "demand": {"en": "User", "vi": "Hộ dùng nước"},
     "sector": {"en": "Sector", "vi": "Ngành"},
     "priority": {"en": "Priority", "vi": "Mức ưu tiên"},
+    "plant": {"en": "Plant", "vi": "Nhà máy"},
     "year": {"en": "Water year", "vi": "Năm thủy văn"},
     "month": {"en": "Month", "vi": "Tháng"},
     "dekad": {"en": "10 days from", "vi": "10 ngày từ"},
@@ -54,11 +60,16 @@ WORDS = {
     "shortfall": {"en": "Worst shortfall", "vi": "Thiếu hụt lớn nhất"},
     "unit": {"en": "Unit", "vi": "Đơn vị"},
     "price": {"en": "Highest shadow price", "vi": "Giá bóng lớn nhất"},
+    "head": {"en": "Mean head, m", "vi": "Cột nước trung bình, m"},
 }
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 UNITS = {
     "hm3": {"en": "hm3", "vi": "triệu m³"},
     "hm3/year": {"en": "hm3/year", "vi": "triệu m³/năm"},
+    "GWh": {"en": "GWh", "vi": "GWh"},
+    "GWh/year": {"en": "GWh/year", "vi": "GWh/năm"},
+    "million": {"en": "million", "vi": "triệu"},
+    "million/year": {"en": "million/year", "vi": "triệu/năm"},
     "1": {"en": "1", "vi": "1"},
 }
 LANGUAGES = ("en", "vi")
@@ -77,10 +88,11 @@ def pivot(
     Parameters
     ----------
     rows : fields of the rows, from the outermost: ``member``, ``region``, ``province``, ``node``,
-        ``demand``, ``sector``, ``priority``, ``year``, ``month``, ``dekad``, ``period``
+        ``demand``, ``sector``, ``priority``, ``year``, ``month``, ``dekad``, ``period``; those of
+        energy ``plant`` in place of what names users
     columns : field of the columns; None: one column with the heading of the value
     value : ``demand``, ``withdrawal``, ``deficit``, ``satisfaction``, ``consumption``,
-        ``return_flow``
+        ``return_flow``; of plants ``energy``, ``energy_spilled``, ``energy_value``
     lang : ``en`` or ``vi``
 
     Returns
@@ -100,9 +112,12 @@ def pivot(
     is a mean per year (of a month or dekad: over those it has), unless `year` or `period` is a
     field.
     """
+    if value in OF_PLANTS and tuple(rows) == ("region", "sector"):
+        rows = ("plant",)
     fields = [*rows, *([columns] if columns else [])]
     _check_words(rows, columns, value, lang)
     dataset = results.dataset
+    _check_fields(dataset, fields, value)
     parts = ("demand", "withdrawal") if value == "satisfaction" else (value,)
     sums = _sums(dataset, fields, parts)
     is_ratio = value == "satisfaction"
@@ -118,8 +133,10 @@ def pivot(
     table.index = _labels(dataset, table.index, rows, lang) if rows else pd.Index([heading])
     if columns:
         table.columns = _labels(dataset, table.columns, [columns], lang)
-    unit = "1" if is_ratio else _unit(dataset, fields)
+    unit = "1" if is_ratio else _unit(dataset, fields, value)
     table.attrs["unit"] = UNITS[unit][lang]
+    if value == "energy_value":
+        table.attrs["unit"] += f" {dataset.attrs['currency']}"
     return table
 
 
@@ -193,6 +210,35 @@ def rules_summary(results: Results, lang: str = "en") -> pd.DataFrame:
     return table.rename(columns={name: WORDS[name][lang] for name in columns})
 
 
+def energy_summary(results: Results, lang: str = "en") -> pd.DataFrame:
+    """Energy of each plant, what passed it by the spillways, and its mean head, with a total.
+
+    Returns
+    -------
+    DataFrame
+        One row a plant; none without plants.  ``attrs["unit"]`` is that of the energies.
+    """
+    dataset = results.dataset
+    if not dataset.sizes.get("plant", 0):
+        return pd.DataFrame()
+    table = pd.DataFrame(
+        {
+            VALUES[value][lang]: pivot(results, ["plant"], None, value, lang).iloc[:, 0]
+            for value in OF_PLANTS[:2]
+        }
+    )
+    flow = dataset["turbined"]
+    mean_head = (dataset["head"] * flow).sum(["member", "time"]) / np.maximum(
+        flow.sum(["member", "time"]), 1e-9
+    )
+    table[WORDS["head"][lang]] = mean_head.values
+    total = table.sum()
+    total[WORDS["head"][lang]] = np.nan
+    table.loc[WORDS["total"][lang]] = total
+    table.attrs["unit"] = UNITS[_unit(dataset, [], "energy")][lang]
+    return table
+
+
 # --- sums -----------------------------------------------------------------------------------
 
 
@@ -204,7 +250,8 @@ def _sums(dataset: xr.Dataset, fields: Sequence[str], values: Sequence[str]) -> 
     }  # fmt: skip
     per_year = _years(dataset, fields)
     columns: dict[str, np.ndarray] = {}
-    dims = ("member", "time", "demand") if by_member else ("time", "demand")
+    item = "plant" if set(values) & set(OF_PLANTS) else "demand"
+    dims = ("member", "time", item) if by_member else ("time", item)
     shape = tuple(dataset.sizes[dim] for dim in dims)
     for field in fields:
         keys, dim = _keys(dataset, field)
@@ -240,6 +287,8 @@ def _keys(dataset: xr.Dataset, field: str) -> tuple[np.ndarray, str]:
             return days.astype("datetime64[M]").astype(int) % 12 + 1, "time"
         text = np.datetime_as_string(days).astype(object)
         return np.array([t[5:] if field == "dekad" else t for t in text], object), "time"
+    if field == "plant":
+        return dataset["plant"].values.astype(object), "plant"
     name = "demand_node" if field == "node" else field
     values = dataset[name].values
     return (values if field == "priority" else values.astype(object)), "demand"
@@ -282,9 +331,12 @@ def _length(dataset: xr.Dataset) -> float:
     return float(months[1] - months[0]) / 12.0
 
 
-def _unit(dataset: xr.Dataset, fields: Sequence[str]) -> str:
+def _unit(dataset: xr.Dataset, fields: Sequence[str], value: str = "demand") -> str:
     is_mean = not set(fields) & set(_BY_TIME) and _length(dataset) > 1.0
-    return "hm3/year" if is_mean else "hm3"
+    unit = "hm3"
+    if value in OF_PLANTS:
+        unit = "million" if value == "energy_value" else "GWh"
+    return f"{unit}/year" if is_mean else unit
 
 
 def _ratio(demand: pd.Series, withdrawal: pd.Series) -> pd.Series:
@@ -312,7 +364,7 @@ def _word(dataset: xr.Dataset, field: str, key: Any, lang: str) -> Any:
         return MONTHS[key - 1] if lang == "en" else f"Tháng {key}"
     if field in ("priority", "year"):
         return int(key)
-    if field in ("region", "province", "node", "sector", "demand"):
+    if field in ("region", "province", "node", "sector", "demand", "plant"):
         return word(dataset, field, key, lang)
     return key
 
@@ -323,6 +375,22 @@ def word(dataset: xr.Dataset, of: str, name: str, lang: str = "en") -> str:
         return WORDS["none"][lang]
     here = (dataset["word_of"].values == of) & (dataset["word_name"].values == name)
     return str(dataset[f"word_{lang}"].values[here][0]) if here.any() else name
+
+
+def _check_fields(dataset: xr.Dataset, fields: Sequence[str], value: str) -> None:
+    """Check that the fields are of what has the value: plants, or demands."""
+    at = Position("value")
+    if value in OF_PLANTS and not dataset.sizes.get("plant", 0):
+        raise InputError([Fault(at, "E303", f"the result has no plants and so no {value}")])
+    of_plants = ("member", "plant", *_BY_TIME)
+    known = of_plants if value in OF_PLANTS else [f for f in FIELDS if f != "plant"]
+    faults = [
+        Fault(at, "E303", f"{value} does not go by '{field}'; it may go by {listed(known, 20)}")
+        for field in fields
+        if field not in known
+    ]
+    if faults:
+        raise InputError(faults)
 
 
 def _check_words(rows: Sequence[str], columns: str | None, value: str, lang: str) -> None:

@@ -210,8 +210,8 @@ def _words(basin: Basin) -> dict[str, Variable]:
         for of, labels in labelled.items()
         for name, label in labels.items()
     ]
-    for of in ("node", "link", "demand"):
-        table = basin.tables[f"{of}s"]
+    for of in ("node", "link", "demand", "plant"):
+        table = basin.tables["hydropower" if of == "plant" else f"{of}s"]
         columns = (table.index, table["name_en"], table["name_vi"])
         rows += [(of, *words) for words in zip(*columns, strict=True)]
     meanings = {

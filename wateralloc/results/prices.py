@@ -184,9 +184,13 @@ def price_variables(solution: Solution) -> dict[str, Variable]:
             price[k, g] = of_goal[number].balance_price.T
     value = np.zeros((case.n_members, case.n_periods, len(table)))
     goal_of = _goals_of_demands(solution.period)
-    for d, (demand, node) in enumerate(table["node"].items()):
+    sources = case.basin.tables["sources"]
+    for d, (demand, home) in enumerate(table["node"].items()):
         if demand in goal_of:
-            value[:, :, d] = -price[:, goal_of[demand], :, nodes.index(node)]
+            drawn_from = list(sources["node"][sources["demand"] == demand]) or [home]
+            value[:, :, d] = np.max(
+                [-price[:, goal_of[demand], :, nodes.index(node)] for node in drawn_from], axis=0
+            )
     return {
         "goal": variable("goal", whole(number for number, _ in goals), "place of the goal"),
         "goal_name": variable("goal", text(last[0][number].name for number, _ in goals), "goal"),
@@ -201,8 +205,9 @@ def price_variables(solution: Solution) -> dict[str, Variable]:
         "water_value": variable(
             (*MT, "demand"),
             np.where(np.abs(value) <= PRICED, 0.0, value),
-            "deficit [hm3] avoided by 1 hm3 more at the node of the demand, among the users of the "
-            "first goal that names it, with the goals before it held; 0 where no goal names it",
+            "deficit [hm3] avoided by 1 hm3 more at the node of the demand (of several sources, "
+            "where it avoids most), among the users of the first goal that names it, with the "
+            "goals before it held; 0 where no goal names it",
             "1",
             "time: mean",
         ),

@@ -225,8 +225,8 @@ def metric_table(dataset: xr.Dataset) -> pd.DataFrame:
     the unit where there is one.
     """
     rows = [
-        *_service(dataset), *_equity(dataset), *_storage(dataset), *_through(dataset),
-        *_kept(dataset),
+        *_service(dataset), *_equity(dataset), *_storage(dataset), *_energy(dataset),
+        *_through(dataset), *_kept(dataset),
     ]  # fmt: skip
     n_members, names = dataset.sizes["member"], dataset["member"].values
     frames = [
@@ -301,6 +301,24 @@ def _storage(dataset: xr.Dataset) -> Rows:
     yield "reservoir", levels, "lowest_level_m", dataset["level"].min("time").values
 
 
+def _energy(dataset: xr.Dataset) -> Rows:
+    """Energy of each plant and of all; firm power is the least mean of a period."""
+    if not dataset.sizes.get("plant", 0):
+        return
+    names, hours = list(dataset["plant"].values), dataset["days"] * 24
+    of_plants = {
+        "energy_gwh": dataset["energy"].sum("time"),
+        "energy_spilled_gwh": dataset["energy_spilled"].sum("time"),
+        "energy_value_million": dataset["energy_value"].sum("time"),
+        "firm_power_mw": (1e3 * dataset["energy"] / hours).min("time"),
+    }
+    together = (1e3 * dataset["energy"].sum("plant") / hours).min("time")
+    for metric, values in of_plants.items():
+        total = together if metric == "firm_power_mw" else values.sum("plant")
+        yield "plant", names, metric, values.transpose("member", "plant").values
+        yield "basin", ["all"], metric, total.values[:, None]
+
+
 def _through(dataset: xr.Dataset) -> Rows:
     """What enters and leaves the basin."""
     for name in ("inflow", "outflow"):
@@ -344,7 +362,8 @@ def _sum_by(dataset: xr.Dataset, scope: str, quantity: str) -> tuple[list[str], 
 
 TABLES: dict[str, Callable[[xr.Dataset], pd.DataFrame]] = {
     "allocation": allocation, "sources": sources, "balance": balance, "links": links,
-    "reservoirs": reservoirs, "aquifers": aquifers, "energy": energy, "passes": passes, "rules": rules, "metrics": metric_table,
+    "reservoirs": reservoirs, "aquifers": aquifers, "energy": energy, "passes": passes,
+    "rules": rules, "metrics": metric_table,
 }  # fmt: skip
 OPTIONAL = {"sources": "source", "aquifers": "aquifer", "energy": "plant", "passes": "pass"}
 """Tables that are made only of a basin that has such items, by the dimension of these."""

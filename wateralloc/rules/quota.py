@@ -19,7 +19,7 @@ class Quota(Rule, Users):
     """Cap what a group of users withdraws in each window.
 
     The group is all demands that meet every one of `sectors`, `regions`, `provinces` and `demands`
-    that is given.
+    that is given.  Of a demand with several sources it is what reaches it that counts.
 
     Equation
     --------

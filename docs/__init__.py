@@ -1,0 +1,1 @@
+"""The manual, and the code that makes its pages."""
