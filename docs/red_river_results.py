@@ -153,7 +153,7 @@ def _runs(results: dict[str, Results]) -> str:
             "worst certificate: primal, dual, gap", "largest balance residual, hm³")  # fmt: skip
     return (
         text
-        + _grid(head, rows)
+        + grid(head, rows)
         + f"\nMade by wateralloc {versions['wateralloc']} with HiGHS {versions['highspy']}; rows "
         "and columns are those of one member.\n"
     )
@@ -261,7 +261,7 @@ def _deficits(found: dict[str, xr.Dataset]) -> str:
     head = ["region", "sector", "demand"]
     for run in runs:
         head += [f"{run.title} mean", *map(_year, DRY_YEARS)]
-    return _grid(head, rows)
+    return grid(head, rows)
 
 
 def _by_region_and_sector(dataset: xr.Dataset, quantity: str = "deficit") -> pd.DataFrame:
@@ -358,7 +358,7 @@ def _delivery(found: dict[str, xr.Dataset]) -> str:
         f"The baseline carries less past Son Tay than the pilot asks in {short} of "
         f"{at.sum() * base.sizes['member']} dry-season periods (members × periods); the pilot "
         f"{words[kept['pilot_sharing']]}, and the stress run {words[kept['stress']]} "
-        "of its own.\n\n" + _grid(head, rows)
+        "of its own.\n\n" + grid(head, rows)
     )
 
 
@@ -430,7 +430,7 @@ def _reservoirs(found: dict[str, xr.Dataset]) -> str:
     ]
     inflow = float(found["baseline"]["inflow"].sum(["time", "node"]).mean())
     return (
-        _grid(head, rows)
+        grid(head, rows)
         + f"\nSpill (flow over spillways), hm³ a year, mean over the members: {', '.join(spills)}; "
         f"all inflow of the basin is {inflow:,.0f}.\n"
     )
@@ -467,7 +467,7 @@ def _cost(found: dict[str, xr.Dataset]) -> str:
         f"{_above(pilot, without)}\n\n"
     )
     head = ("region", "sector", "mean", *map(_year, DRY_YEARS))
-    return text + _grid(head, rows) + "\n" + _provinces(pilot, without)
+    return text + grid(head, rows) + "\n" + _provinces(pilot, without)
 
 
 def _above(pilot: xr.Dataset, without: xr.Dataset) -> str:
@@ -513,7 +513,7 @@ def _provinces(pilot: xr.Dataset, without: xr.Dataset, n_shown: int = 10) -> str
         head += [f"{_year(year)}: cost, hm³", "served without", "served with"]
     return (
         f"The {n_shown} provinces that lose most in {_year(DRY_YEARS[0])}, all sectors:\n\n"
-        + _grid(head, rows)
+        + grid(head, rows)
     )
 
 
@@ -530,7 +530,7 @@ def _allocation(results: Results, lang: str) -> str:
     if lang == "vi":
         rows = [tuple(re.sub(r"(\d)\.(\d)", r"\1,\2", cell) for cell in row) for row in rows]
     head = [str(name) for name in (*table.index.names, *table.columns)]
-    return _grid(head, rows)
+    return grid(head, rows)
 
 
 def _percent(share: float) -> str:
@@ -555,7 +555,7 @@ def _quoted(value: str) -> str:
     return f"'{value}'" if re.search(r"[\s\[\]{}]", value) else value
 
 
-def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Lay out a table; columns of numbers go to the right."""
     rows = list(rows)
     side = ["---"] * len(head)

@@ -37,6 +37,7 @@ def parts() -> dict[str, Any]:
             {"minimise": "cost"},
             {"firm_energy": {"window": "period"}},
             {"maximise": "energy"},
+            {"net_benefit": {}},
         ],
         "rules": [
             {"rule": "minimum_delivery", "name": "delta", "at": "fork",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -106,6 +107,28 @@ def hoa_binh(baseline: xr.Dataset, alone: xr.Dataset) -> pd.DataFrame:
     volume = hm3_of_m3s(table["turbine_m3s"], YEAR_DAYS * SECONDS_PER_DAY)
     table["kwh_m3"] = table["energy_gwh"] / volume
     return table
+
+
+def above_the_regulated_years(baseline: xr.Dataset) -> float:
+    """How much more Hoa Binh yields than the line through the recorded years with Son La.
+
+    The line is that of energy by release; years whose release is outside the recorded ones do not
+    count.
+    """
+    record = recorded("hoa_binh_operation")
+    record = record[record["energy_gwh"].isna()]
+    line = np.polyfit(record["release_m3s"], record["energy_by_plant_gwh"], 1)
+    years = hoa_binh_years(baseline)
+    years = years[
+        years["release_m3s"].between(record["release_m3s"].min(), record["release_m3s"].max())
+    ]
+    return float(years["energy_gwh"].sum() / np.polyval(line, years["release_m3s"]).sum() - 1)
+
+
+def turbined_share(first: int, last: int) -> float:
+    """Recorded share of the release of Hoa Binh that passed its turbines, in some years."""
+    years = recorded("hoa_binh_operation").set_index("year").loc[first:last]
+    return years["turbine_m3s"].sum() / years["release_m3s"].sum()
 
 
 def plant_at_the_record() -> tuple[float, float]:
@@ -441,6 +464,9 @@ def outcome(dataset: xr.Dataset) -> pd.DataFrame:
     found["deficit, hm³", "all"] = short.sum()
     for name, values in _level_rule(dataset).items():
         found["level rule", name] = values
+    spilled = dataset["spill"].sel(reservoir=list(SEVEN)).sum("reservoir")
+    dry = np.isin(dataset["time"].dt.month, DRY_MONTHS)
+    found["spilled, km³", "dry"] = spilled.isel(time=dry).sum("time").to_pandas() / 1000
     found["released, km³", "season"] = season(_release(dataset, list(MULTI_PURPOSE))) / 1000
     return pd.DataFrame(found)
 
@@ -457,6 +483,15 @@ def _level_rule(dataset: xr.Dataset) -> dict[str, pd.Series]:
         "shortfall, hm³": lacking.sum("rule").to_pandas(),
         "periods kept": of["kept"].sum("rule").to_pandas().astype(float),
     }
+
+
+def share_above_son_tay(datasets: Mapping[str, xr.Dataset]) -> float:
+    """Part of the deficit that the later bed adds which falls on those who draw above Son Tay."""
+    before, after = datasets.values()
+    more = (after["deficit"] - before["deficit"]).sum(["time", "member"]).to_pandas()
+    ends = zip(after["link_from"].values, after["link_to"].values, strict=True)
+    above = {"son_tay", *nx.ancestors(nx.DiGraph(list(ends)), "son_tay")}
+    return float(more[np.isin(after["demand_node"].values, list(above))].sum() / more.sum())
 
 
 def riverbeds(datasets: Mapping[str, xr.Dataset]) -> pd.DataFrame:

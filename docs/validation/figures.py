@@ -40,6 +40,7 @@ def draw_energy(baseline: xr.Dataset, alone: xr.Dataset) -> Figure:
               color=RANGE, label="range of the years")  # fmt: skip
     left.plot(100 * share["mean"], rows, "o", color=MODEL, ms=5, label="mean of the model")
     left.set_yticks(rows, [NAMES[plant] for plant in table.index])
+    left.set_xlim(left=100 * share["least"].min() - 4)
     left.set_xlabel("energy, % of what is stated (band: within 10 %)")
     left.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 1.14), ncols=2)
     record = recorded("hoa_binh_operation").set_index("year")
@@ -60,6 +61,7 @@ def draw_energy(baseline: xr.Dataset, alone: xr.Dataset) -> Figure:
                       color=colour, label=label, zorder=2)  # fmt: skip
     right.set_xlabel("release of Hoa Binh, m³/s in the mean of the year")
     right.set_ylabel("energy of Hoa Binh, GWh")
+    right.set_ylim(bottom=4500)  # room for the key
     right.grid(lw=0.4)
     right.legend(frameon=False, loc="lower right", handletextpad=0.1)
     return figure

@@ -176,4 +176,4 @@ def test_everything_is_the_stacked_program(tmp_path: Path) -> None:
     stacked, full = both_programs(everything(tmp_path))
     assert written.differences(stacked, full) == []
     assert len(full.rows) > 60
-    assert len(full.costs) == 11
+    assert len(full.costs) == 12

@@ -120,6 +120,8 @@ def unit(name: str) -> Any:
         "km2/hm3": known.km**2 / known.hm**3,
         "GWh": known.GWh,
         "GWh/hm3": known.GWh / known.hm**3,
+        # of a price of energy: a price of water is a pure number, so money counts in hm3
+        "hm3/GWh": known.hm**3 / known.GWh,
     }[name]
 
 

@@ -286,7 +286,7 @@ class Hydropower(Part):
         limits = case.volumes("hydropower", "max_turbine")
         m.turbine_most = pyo.Param(list(limits), initialize=limits, units=unit("hm3"), **DATA)
         price = case.attribute("hydropower", "price")
-        m.energy_price = pyo.Param(list(price), initialize=price, **DATA)
+        m.energy_price = pyo.Param(list(price), initialize=price, units=unit("hm3/GWh"), **DATA)
         m.m3s_per_hm3 = pyo.Param(initialize=1 / (seconds * HM3_PER_M3), **DATA)
         steps = {
             (p, i): (x0, x1, (y1 - y0) / (x1 - x0))
@@ -313,6 +313,7 @@ class Hydropower(Part):
         m.energy = pyo.Expression(m.plant)
         m.energy_spilled = pyo.Expression(m.plant)
         m.fixed_head = pyo.Param(m.plant, initialize=0.0, **DATA)
+        m.fixed_rate = pyo.Param(m.plant, units=unit("GWh/hm3"), **DATA)
         m.exact = {}
         by_steps = [p for p in m.plant if table.at[p, "power_curve"]]
         for p in m.plant:
@@ -354,7 +355,8 @@ class Hydropower(Part):
         volume = sum(m.flow[k] for k in links)
         if plant.fixed_head is not None:
             m.fixed_head[p] = plant.head()
-            energy[p] = float(plant.rate(plant.head())) * volume
+            m.fixed_rate[p] = float(plant.rate(plant.head()))
+            energy[p] = m.fixed_rate[p] * volume
             return
         row = case.basin.tables["hydropower"].loc[p]
         above = case.basin.tables["links"].at[row["link"], "from"]

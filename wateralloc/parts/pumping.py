@@ -61,7 +61,7 @@ class Pumping(Part):
         m.energy_of_pumping = pyo.Param(
             list(energy), initialize=energy, units=unit("GWh/hm3"), **DATA
         )
-        m.price_of_pumping = pyo.Param(list(price), initialize=price, **DATA)
+        m.price_of_pumping = pyo.Param(list(price), initialize=price, units=unit("hm3/GWh"), **DATA)
 
     def quantities(self, m: pyo.ConcreteModel, case: Case) -> Iterable[Quantity]:
         energy = {k: m.energy_of_pumping[k] * m.flow[k] for k in m.energy_of_pumping}
