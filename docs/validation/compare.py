@@ -223,9 +223,7 @@ def flow_for_level() -> pd.DataFrame:
     record = record[record["level_m"] == LEVEL_M].dropna(subset="flow_m3s")
     rows: dict[str, dict[tuple[str, str], float]] = {}
     for row in record.itertuples():
-        curve = basin().curves[
-            f"ha_noi_level_by_{row.flow_at}_{str(row.epoch).replace('-', '_')}"
-        ]
+        curve = basin().curves[f"ha_noi_level_by_{row.flow_at}_{str(row.epoch).replace('-', '_')}"]
         of_epoch = rows.setdefault(str(row.epoch), {})
         of_epoch[str(row.flow_at), "recorded"] = row.flow_m3s
         of_epoch[str(row.flow_at), "modelled"] = float(curve.inverse("stage", LEVEL_M))
@@ -337,9 +335,7 @@ def held_aside(datasets: Mapping[int, xr.Dataset]) -> pd.DataFrame:
                     )
                     for node in ("son_tay", "ha_noi")
                 },
-                ("level", "modelled"): [
-                    level.at[time, of_year[time.year]] for time in times
-                ],
+                ("level", "modelled"): [level.at[time, of_year[time.year]] for time in times],
             },
             index=times,
         )

@@ -84,7 +84,7 @@ def test_fixed_head(tmp_path):
     np.testing.assert_allclose(values["energy"]["mill"], np.array([4, 6, 3]) * YIELD)
     assert values["turbined"]["mill"] == [4, 6, 3]
     assert values["head"]["mill"] == [100, 100, 100]
-    assert values["energy_spilled"]["mill"] == [0, 0, 0]
+    assert values["energy_spilled"] == {}  # there is no spillway
     assert solution.stages[0][0].value == pytest.approx(13 * YIELD, rel=1e-12)
     assert solution.stages[0][0].unit == "GWh"
     assert solution.convergence == ()  # nothing to update

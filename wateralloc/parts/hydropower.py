@@ -311,23 +311,27 @@ class Hydropower(Part):
     def constrain(self, m: pyo.ConcreteModel, case: Case) -> None:
         table, links = case.basin.tables["hydropower"], case.basin.tables["links"]
         m.energy = pyo.Expression(m.plant)
-        m.energy_spilled = pyo.Expression(m.plant)
+        spillways = {
+            p: [k for k in m.links_out[above] if links.at[k, "kind"] == "spillway"]
+            for p, above in links["from"][table["link"]].set_axis(table.index).items()
+        }
+        m.energy_spilled = pyo.Expression(
+            [p for p in m.plant if spillways[p] and not table.at[p, "power_curve"]]
+        )
         m.fixed_head = pyo.Param(m.plant, initialize=0.0, **DATA)
         m.fixed_rate = pyo.Param(m.plant, units=unit("GWh/hm3"), **DATA)
         m.exact = {}
         by_steps = [p for p in m.plant if table.at[p, "power_curve"]]
         for p in m.plant:
             link = table.at[p, "link"]
-            start = links.at[link, "from"]
-            spilled = [k for k in m.links_out[start] if links.at[k, "kind"] == "spillway"]
             if p in by_steps:
                 m.energy[p] = sum(
                     m.power_yield[key] * m.turbined_in_step[key] for key in steps_of(m, p)
                 )
-                m.energy_spilled[p] = 0.0
-            else:
-                self._by_head(m, case, p, "energy", [link])
-                self._by_head(m, case, p, "energy_spilled", spilled)
+                continue
+            self._by_head(m, case, p, "energy", [link])
+            if p in m.energy_spilled:
+                self._by_head(m, case, p, "energy_spilled", spillways[p])
         m.turbined_in_steps = pyo.Constraint(
             by_steps,
             rule=lambda m, p: (
@@ -348,9 +352,6 @@ class Hydropower(Part):
     def _by_head(m: pyo.ConcreteModel, case: Case, p: str, name: str, links: list[str]) -> None:
         """Set the energy, made or spilled, of the water in some links below the dam of a plant."""
         energy = m.component(name)
-        if not links:
-            energy[p] = 0.0
-            return
         plant = plant_of(case.basin, p)
         volume = sum(m.flow[k] for k in links)
         if plant.fixed_head is not None:

@@ -1,0 +1,5 @@
+"""``python -m docs.validation``: write the page and its figures anew."""
+
+from docs.validation import page
+
+page.write()
