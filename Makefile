@@ -11,7 +11,7 @@ INPUTS := pyproject.toml constraints.txt
 CASE ?= pilot_sharing
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format bench bench-full docs constraints clean
+.PHONY: help run test lint types format bench bench-full docs validation constraints clean
 
 help:
 	@echo "make run         set up, and run case $(CASE) (CASE=name for another)"
@@ -19,6 +19,7 @@ help:
 	@echo "make format      format the code and apply safe fixes"
 	@echo "make bench       every benchmark at a quick size (bench-full: at the full sizes)"
 	@echo "make docs        the manual, in docs/_build/html"
+	@echo "make validation  results beside the record, docs/validation/red_river.md, written anew"
 	@echo "make constraints freeze the newest versions that fit into constraints.txt"
 	@echo "make clean       remove what was made, .venv included"
 
@@ -74,6 +75,11 @@ docs: $(VENV)/.stamp-docs
 	@echo "== manual"
 	@$(BIN)/sphinx-build --quiet -W --keep-going docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+validation: $(VENV)/.stamp-docs
+	@echo "== results beside the record (some minutes)"
+	@$(BIN)/python -m docs.validation
+	@echo "docs/validation/red_river.md"
 
 # An environment of its own, so that no version is kept only because it is there.
 constraints:

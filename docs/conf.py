@@ -15,6 +15,7 @@ import wateralloc
 sys.path.insert(0, str(Path(__file__).parent))
 
 import generate
+import passes_figure
 import performance_table
 import red_river_map
 import red_river_results
@@ -65,3 +66,4 @@ generate.write(here / "reference")
 performance_table.write(here / "_generated")
 red_river_map.write(here / "_generated")
 red_river_results.write(here / "_generated")
+passes_figure.write(here / "_generated")

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-MEASURED = HERE.parent / "benchmarks" / "results" / "stack.json"
+MEASURED = HERE.parent / "benchmarks" / "results"
+PAGES = {"performance": "stack", "performance_passes": "passes"}
+"""Pages, and the benchmark that each is of."""
+NOTHING = "*Nothing is measured yet: run `make bench`.*\n"
 WAYS = {
     "stacked": "stacked (this project)",
     "by_hand": "arrays by hand, without Pyomo",
@@ -21,25 +24,30 @@ WAYS = {
 
 
 def write(folder: Path) -> None:
-    """Write ``performance.md`` into a folder, which is made when it is not there."""
+    """Write the pages into a folder, which is made when it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "performance.md").write_text(page(), encoding="utf-8")
+    for name, benchmark in PAGES.items():
+        (folder / f"{name}.md").write_text(page(benchmark), encoding="utf-8")
 
 
-def page() -> str:
-    """Tables of all sizes, and where and when they were measured."""
-    if not MEASURED.is_file():
-        return "*Nothing is measured yet: run `make bench`.*\n"
-    found = json.loads(MEASURED.read_text(encoding="utf-8"))
+def page(benchmark: str) -> str:
+    """Tables of a benchmark, and where and when it was measured."""
+    path = MEASURED / f"{benchmark}.json"
+    if not path.is_file():
+        return NOTHING
+    found = json.loads(path.read_text(encoding="utf-8"))
     machine = found["machine"]
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
     text = (
-        f"Measured on {_date(found)}, size `{found['size']}`: {machine['cpu']}, "
+        f"Measured on {_date(found, path)}, size `{found['size']}`: {machine['cpu']}, "
         f"{machine['cores']} cores, {machine['memory_gib']:.0f} GiB, {machine['system']}, "
         f"Python {machine['python']}; {packages}.\n"
     )
-    for size in found["sizes"]:
-        text += _size(size)
+    if benchmark == "passes":
+        text += _passes(found)
+    else:
+        for size in found["sizes"]:
+            text += _size(size)
     rows = [
         (t["name"], t["at"], f"{t['ratio']:.3g}", f"{t['at_most']:.3g}", _yes(t["passed"]))
         for t in found["targets"]
@@ -86,21 +94,56 @@ def _size(size: dict[str, Any]) -> str:
     return text + "\n" + _grid(("ratio", "of medians", "run by run, min–max", "runs"), pairs)
 
 
-def _date(found: dict[str, Any]) -> str:
+def _passes(found: dict[str, Any]) -> str:
+    """Members one by one, then all together, with heads fixed and updated."""
+    lines = [
+        (
+            member,
+            f"{of['passes']} ({of['whole_passes']})",
+            f"{of['iterations']['updated']:,} ({of['iterations']['fixed']:,})",
+            *(f"{of['solve_s'][way]['median']:.3g}" for way in ("updated", "fixed")),
+            f"{of['ratio']['of_medians']:.3g}",
+            f"{100 * (of['energy_gwh']['updated'] / of['energy_gwh']['fixed'] - 1):+.1f}",
+            _yes(of["is_converged"]),
+        )
+        for member, of in found["members"].items()
+    ]
+    head = (
+        "member", "passes (whole)", "iterations (fixed)", "updated, s", "fixed, s", "ratio",
+        "energy, %", "converged",
+    )  # fmt: skip
+    text = f"\n### Members of {found['case']}\n\n" + _grid(head, lines)
+    pairs = [
+        (
+            name,
+            *(f"{found[key][way]['median']:.3g}" for way in ("updated", "fixed")),
+            f"{found['ratios'][ratio]['of_medians']:.3g}",
+            *_spread(found["ratios"][ratio]["run_by_run"])[1:],
+        )
+        for name, key, ratio in (
+            ("build and solve", "build_and_solve_s", "updated_to_fixed_solve"),
+            ("whole job", "whole_s", "updated_to_fixed_whole"),
+        )
+    ]
+    head = ("median of all", "updated, s", "fixed, s", "ratio", "run by run, min–max", "runs")
+    return text + "\n" + _grid(head, pairs)
+
+
+def _date(found: dict[str, Any], path: Path) -> str:
     """Day of the measurement: as the file says, else that of its last commit, else of the file."""
     if "date" in found:
         return str(found["date"])[:10]
-    asked = ["git", "log", "-1", "--format=%cs", "--", str(MEASURED)]
+    asked = ["git", "log", "-1", "--format=%cs", "--", str(path)]
     try:
         done = subprocess.run(asked, cwd=HERE, capture_output=True, text=True, check=False)
         is_changed = subprocess.run(
-            ["git", "diff", "--quiet", "HEAD", "--", str(MEASURED)], cwd=HERE, check=False
+            ["git", "diff", "--quiet", "HEAD", "--", str(path)], cwd=HERE, check=False
         ).returncode
         if done.stdout.strip() and not is_changed:
             return done.stdout.strip()
     except OSError:
         pass  # without git, the file itself
-    return datetime.fromtimestamp(MEASURED.stat().st_mtime).date().isoformat()
+    return datetime.fromtimestamp(path.stat().st_mtime).date().isoformat()
 
 
 def _spread(figures: dict[str, Any]) -> tuple[str, str, str]:

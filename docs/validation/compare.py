@@ -45,13 +45,14 @@ def basin() -> Basin:
 def energy(dataset: xr.Dataset) -> pd.DataFrame:
     """Yearly energy of each plant [GWh]: stated, range of the sources, mean and range of members.
 
-    A last row lays Hoa Binh beside the stated figure with Son La upstream.
+    Below Hoa Binh a row lays it beside the stated figure with Son La upstream.
     """
     stated = recorded("energy").set_index("plant")[["stated_gwh", "low_gwh", "high_gwh"]]
     table = stated.join(_of_members(dataset["energy"].sum("time")))
     with_son_la = table.loc[["hoa_binh"]].rename({"hoa_binh": "hoa_binh_with_son_la"})
     with_son_la["stated_gwh"] = with_son_la["low_gwh"] = with_son_la["high_gwh"]
-    table = pd.concat([table, with_son_la])
+    after = list(table.index).index("hoa_binh") + 1
+    table = pd.concat([table[:after], with_son_la, table[after:]])
     table["difference"] = table["mean"] / table["stated_gwh"] - 1
     return table
 
@@ -235,9 +236,19 @@ def flow_for_level() -> pd.DataFrame:
 
 def stored(dataset: xr.Dataset, month_day: str) -> pd.Series:
     """Water in the seven reservoirs at the start of a day of the year [km3], by member."""
+    return _at(dataset, list(SEVEN), month_day).sum("reservoir").to_pandas() / 1000
+
+
+def _at(dataset: xr.Dataset, reservoirs: list[str], month_day: str) -> xr.DataArray:
+    """Storage at the start of a day of the year [hm3] (member, reservoir)."""
     ends = [str(day)[5:10] for day in dataset["time_bnds"].values[:, 1]]
-    volume = dataset["storage_end"].sel(reservoir=list(SEVEN)).sum("reservoir")
-    return volume.isel(time=ends.index(month_day)).to_pandas() / 1000
+    return dataset["storage_end"].sel(reservoir=reservoirs).isel(time=ends.index(month_day))
+
+
+def fullness(dataset: xr.Dataset, reservoir: str, month_day: str) -> float:
+    """Mean storage of a reservoir at the start of a day of the year, of that at normal level."""
+    normal = basin().tables["reservoirs"].at[reservoir, "normal"]
+    return float(_at(dataset, [reservoir], month_day).mean()) / normal
 
 
 def stored_water(datasets: Mapping[str, xr.Dataset]) -> pd.DataFrame:
@@ -264,9 +275,8 @@ def hoa_binh_on_new_year(dataset: xr.Dataset) -> dict[str, float]:
     """Mean storage of Hoa Binh on 1 January [km3]: recorded with Son La, and modelled."""
     record = recorded("full_reservoirs")
     record = record[(record["place"] == "hoa_binh") & (record["date"] >= "2013")]
-    ends = [str(day)[5:10] for day in dataset["time_bnds"].values[:, 1]]
-    volume = dataset["storage_end"].sel(reservoir="hoa_binh").isel(time=ends.index("01-01"))
-    return {"recorded": record["low_km3"].mean(), "modelled": float(volume.mean()) / 1000}
+    modelled = float(_at(dataset, ["hoa_binh"], "01-01").mean()) / 1000
+    return {"recorded": record["low_km3"].mean(), "modelled": modelled}
 
 
 def season(volume: xr.DataArray) -> pd.Series:
@@ -297,6 +307,21 @@ def season_volumes(datasets: Mapping[str, xr.Dataset]) -> pd.DataFrame:
             if len(volumes):
                 rows[place, name] = volumes.agg(["mean", "min", "max"]).to_numpy() / 1000
     return pd.DataFrame(rows, index=["mean", "least", "largest"]).T
+
+
+def level_in_season() -> pd.Series:
+    """Recorded ten-day means of the level of Ha Noi [m], 21 January to 28 February from 2013."""
+    record = recorded("regulated_dekads").set_index("date")["ha_noi_level_m"]
+    dates = record.index.astype(str)
+    return record[dates.str[5:].isin(SEASON) & (dates >= "2013")]
+
+
+def mean_level_in_season(dataset: xr.Dataset) -> float:
+    """Modelled mean of the same on the last river bed [m]."""
+    rating = rating_of(basin(), "ha_noi", "ha_noi", max(BEDS.values()))
+    level = dataset["river_level"].sel(rating=rating)
+    inside = np.isin([str(day)[5:10] for day in level["time"].values], SEASON)
+    return float(level.isel(time=inside).mean())
 
 
 # --- held-aside years ---------------------------------------------------------------------------
@@ -365,7 +390,7 @@ def scores(modelled: pd.Series, recorded_: pd.Series, days: pd.Series) -> dict[s
 
 
 def closure(table: pd.DataFrame) -> pd.DataFrame:
-    """Scores of the held-aside years, a row each: the gauges alone, all, seasons, months, Ha Noi."""
+    """Scores of the held-aside years: the gauges alone, all, seasons, months, Ha Noi."""
     days = table["days", ""]
     dry = table.index.month.isin(DRY_MONTHS)
     late = table.index.year >= max(BEDS.values()) - 2
@@ -451,8 +476,6 @@ def outcome(dataset: xr.Dataset) -> pd.DataFrame:
         found["stored, km³", day] = stored(dataset, day)
     power = dataset["energy"].sum("time")
     found["energy, GWh", "all"] = power.sum("plant").to_pandas()
-    for plant in ("hoa_binh", "son_la"):
-        found["energy, GWh", plant] = power.sel(plant=plant).to_pandas()
     short = dataset["deficit"].sum("time").transpose("demand", "member").to_pandas()
     sectors = dataset["sector"].values
     for sector in dict.fromkeys(dataset["word_name"].values[dataset["word_of"].values == "sector"]):

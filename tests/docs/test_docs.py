@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from wateralloc import catalogue, read_case
 from wateralloc.case import case_schema
 from wateralloc.cli import app
 from wateralloc.errors import CODES
+from wateralloc.period import build_period
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -55,6 +57,11 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / part, folder / part)
     (rule,) = blocks("docs/case_file.md", "python")
     (folder / "cases" / "my_rule.py").write_text(rule, encoding="utf-8")
+    page = (DOCS / "case_file.md").read_text(encoding="utf-8")
+    for table, rows in re.findall(r"`(\w+)\.csv`:\n\n```csv\n(.*?)^```", page, re.DOTALL | re.M):
+        path = folder / "basins" / "red_river" / f"{table}.csv"
+        frames = [pd.read_csv(path, dtype=str)] if path.exists() else []
+        pd.concat([*frames, pd.read_csv(StringIO(rows), dtype=str)]).to_csv(path, index=False)
     return folder
 
 
@@ -62,12 +69,10 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_example_case_reads_without_faults(page: str, text: str, study: Path) -> None:
     path = study / "cases" / "example.yaml"
     path.write_text(text, encoding="utf-8")
-    read_case(path)
+    build_period(read_case(path))
 
 
 def test_example_rules_build(study: Path) -> None:
-    from wateralloc.period import build_period
-
     (text,) = [block for _, block in case_blocks() if "rule: python" in block]
     path = study / "cases" / "example.yaml"
     path.write_text(text, encoding="utf-8")

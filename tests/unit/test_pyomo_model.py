@@ -16,6 +16,7 @@ from tests.properties.written import both_programs
 from tests.small import inflow, make_case
 from wateralloc import to_pyomo
 from wateralloc.case import Case
+from wateralloc.foresight.perfect import solve_perfect
 
 M = "2001-01"
 
@@ -177,3 +178,101 @@ def test_everything_is_the_stacked_program(tmp_path: Path) -> None:
     assert written.differences(stacked, full) == []
     assert len(full.rows) > 60
     assert len(full.costs) == 12
+
+
+# --- without lines --------------------------------------------------------------------------------
+
+
+def reservoir(folder: Path) -> Case:
+    """A lake that evaporates above a plant with a tailwater by release; three days."""
+    return make_case(
+        folder,
+        periods=3,
+        goals=[{"maximise": "energy"}],
+        nodes=[{"name": "lake", "kind": "reservoir"}, {"name": "sea", "kind": "sink"}],
+        links=[{"name": "turbine", "from": "lake", "to": "sea", "kind": "turbine"}],
+        reservoirs=[
+            {"name": "lake", "dead_hm3": 10, "normal_hm3": 50, "initial_hm3": 30, "curve": "lake",
+             "evaporation_mm_day": 100}
+        ],
+        curves=[
+            {"curve": "lake", "x": x, "y": y, "x_unit": x_unit, "y_unit": y_unit}
+            for x_unit, y_unit, points in (
+                ("hm3", "m", ((10, 100), (20, 120), (50, 150))),
+                ("hm3", "km2", ((10, 2), (30, 6), (50, 7))),
+                ("hm3_day", "m", ((0, 60), (10, 70), (40, 85))),
+            )
+            for x, y in points
+        ],
+        hydropower=[
+            {"plant": "mill", "link": "turbine", "capacity_mw": 100, "efficiency_fraction": 0.8,
+             "tailwater_curve": "lake"}
+        ],
+        series=inflow(lake=[9, 5, 2]),
+    )  # fmt: skip
+
+
+ENDS, FLOWS = (20, 14, 44), (12, 4, 30)
+"""Storages from 30 hm3 on, at means of 25, 17 and 29 hm3: 125, 114 and 129 m; 5, 3.4, 5.8 km2."""
+TAILS = (71, 64, 80)
+METRES = (54, 50, 49)
+
+
+def at_point(m: pyo.ConcreteModel) -> pyo.ConcreteModel:
+    for t, (end, flow) in enumerate(zip(ENDS, FLOWS, strict=True)):
+        m.storage_end["lake", M, t].set_value(end)
+        m.flow["turbine", M, t].set_value(flow)
+    return m
+
+
+def test_without_lines_rows_and_goals_are_what_the_lines_stand_for(tmp_path: Path) -> None:
+    """What comes in, less what is kept, evaporates (0.1 m) and flows out; 0.00218 GWh by hm3 m."""
+    m = at_point(to_pyomo(reservoir(tmp_path), lines=False))
+    left = [9 + 30 - 20 - 0.5 - 12, 5 + 20 - 14 - 0.34 - 4, 2 + 14 - 44 - 0.58 - 30]
+    for t in range(3):
+        row = m.balance["lake", M, t]
+        assert row.equality
+        assert pyo.value(row.body) - pyo.value(row.upper) == pytest.approx(left[t])
+    energy = [0.00218 * flow * head for flow, head in zip(FLOWS, METRES, strict=True)]
+    assert pyo.value(m.goal_1) == pytest.approx(sum(energy))
+    assert m.goal_1.polynomial_degree() is None
+    for t in range(3):
+        assert pyo.value(m.plant_capacity["mill", M, t].body) == pytest.approx(energy[t])
+        assert pyo.value(m.plant_capacity["mill", M, t].upper) == pytest.approx(2.4)
+
+
+def test_with_lines_they_are_straight(tmp_path: Path) -> None:
+    """Half the active storage is 30 hm3, at 130 m; nothing is known of the flow: 70 m."""
+    m = at_point(to_pyomo(reservoir(tmp_path)))
+    assert all(row.body.polynomial_degree() == 1 for row in m.balance.values())
+    assert pyo.value(m.goal_1) == pytest.approx(0.00218 * 70 * sum(FLOWS))
+
+
+def test_without_lines_all_rows_are_there_and_hold_at_the_result(tmp_path: Path) -> None:
+    """Of every part, rule and goal, at what the passes ended with."""
+    case = everything(tmp_path)
+    solution = solve_perfect(case)
+    straight, bent = to_pyomo(case), to_pyomo(case, lines=False)
+    names = [[row.name for row in m.component_data_objects(pyo.Constraint)]
+             for m in (straight, bent)]  # fmt: skip
+    assert names[0] == names[1]
+    bent_rows = [
+        row.parent_component().name
+        for row in bent.component_data_objects(pyo.Constraint)
+        if row.body.polynomial_degree() is None
+    ]
+    assert set(bent_rows) >= {"plant_capacity", "split_curved", "balance"}
+
+    for variable in solution.period.model.component_objects(pyo.Var):
+        name = variable.name.replace("rules.", "rule_").replace("goals.", "goal_")
+        full = bent.component(name.replace(".", "_"))
+        for index, item in variable.items():
+            own = index if isinstance(index, tuple) else () if index is None else (index,)
+            for t, value in enumerate(solution.value(item)[0]):
+                if (*own, M, t) in full:
+                    full[*own, M, t].set_value(value, skip_validation=True)
+    for row in bent.component_data_objects(pyo.Constraint):
+        body = pyo.value(row.body)
+        near = 2e-3 * (1 + abs(body))
+        assert row.lb is None or body >= row.lb - near, row.name
+        assert row.ub is None or body <= row.ub + near, row.name
