@@ -130,6 +130,7 @@ class Intake(Part):
             [mean_flow(m, node)],
             start=(0.0, [1.0 / full]),
             steps=bending,
+            is_limit=True,
             units=unit("1"),
         )
 
