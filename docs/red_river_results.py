@@ -32,6 +32,9 @@ KEPT = HERE / "_build" / "runs"
 
 CONTROL = "son_tay"
 DELIVERIES = ("delta_land_preparation", "delta_dry_season")
+LEVEL = "ha_noi_level"
+"""Rule that asks a level at Ha Noi, by the flow at Son Tay."""
+ASKED = (*DELIVERIES, LEVEL)
 DRY_YEARS = ("2004-06", "2009-06")
 REGIONS = {"northern_midlands_mountains": "#8c5a2b", "red_river_delta": "#2f7f79"}
 FOOD = ("irrigation", "livestock_other", "aquaculture")
@@ -74,12 +77,8 @@ RUNS = (
     Run(
         "stress",
         "stress",
-        "pilot_sharing",
-        {
-            "rules.delta_land_preparation.flow_m3s.value": "3801",
-            "rules.delta_dry_season.flow_m3s.0.value": "1200",
-            "rules.delta_dry_season.flow_m3s.1.value": "1200",
-        },
+        "pilot_riverbed",
+        {f"rules.{LEVEL}.level_m": "{from: 02-11, to: 02-28, value: 2.2}"},
     ),
 )
 
@@ -319,8 +318,8 @@ def _flow(dataset: xr.Dataset) -> xr.DataArray:
 
 
 def _required(dataset: xr.Dataset) -> pd.Series:
-    """Delivery asked [m3/s] by first day, the same for every member."""
-    rows = np.isin(dataset["rule_clause"].values, DELIVERIES)
+    """Flow asked at Son Tay [m3/s] by first day, the same for every member."""
+    rows = np.isin(dataset["rule_clause"].values, ASKED)
     asked = dataset["required"].isel(member=0, rule=rows).values
     return pd.Series(asked, dataset["rule_start"].values[rows]).sort_index()
 
@@ -348,7 +347,7 @@ def _delivery(found: dict[str, xr.Dataset]) -> str:
     kept = {
         name: bool(
             found[name]["kept"]
-            .isel(rule=np.isin(found[name]["rule_clause"].values, DELIVERIES))
+            .isel(rule=np.isin(found[name]["rule_clause"].values, ASKED))
             .all()
         )
         for name in ("pilot_sharing", "stress")

@@ -25,7 +25,8 @@ from wateralloc.period import build_period
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-OWN = ["README.md", *(f"docs/{path.name}" for path in sorted(DOCS.glob("*.md")))]
+PAGES = [*sorted(DOCS.glob("*.md")), DOCS / "validation" / "red_river.md"]
+OWN = ["README.md", *(path.relative_to(ROOT).as_posix() for path in PAGES)]
 BASE = "schema: 1\nextends: pilot_sharing.yaml\n"
 """What a part of a case is laid over."""
 

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 
@@ -122,7 +121,8 @@ def test_flows_by_month_keep_the_volume(dry_year):
     table = compare.monthly_flows(dry_year)
     model = table.xs("model", level=1)
     days = dry_year["days"].groupby("time.month").sum().values
-    assert (model[list(compare.MONTHS)] * days).sum(axis=1) / 365 == pytest.approx(model["year"])
+    year = (model[list(compare.MONTHS)] * days).sum(axis=1) / 365
+    assert year.to_numpy() == pytest.approx(model["year"].to_numpy())
     assert table["dry"].between(0.2, 0.6).all()
 
 
@@ -159,4 +159,4 @@ def test_numbers_are_written_as_the_page_has_them():
     assert page._range(22.1, 22.6) == "22.1–22.6"
     assert page._list(["a", "b", "c"]) == "a, b and c"
     assert page._member("1999-06") == "1999–00"
-    assert pd.notna(page._day("04-01"))
+    assert page._day("04-01") == "1 April"

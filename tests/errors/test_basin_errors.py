@@ -640,6 +640,8 @@ def hydropower_wrong(folder: Path) -> None:
         "crossing": (0.9, "", "", "", "", 25, "", ""),
         "crossing_by_flow": (0.9, "", "", "", 1, "", "rating", ""),
         "no_such": (1.2, "", "", "", "", "", "tail", "pool"),
+        "too_high": ("", "wheel", "", 81, 1, "", "", ""),
+        "too_low": ("", "steep", "", "", "", 5, "", ""),
         "by_head": ("", "wheel", "", "", "", 5, "", ""),
         "by_flow": ("", "", "output", "", "", "", "", ""),
         "fixed": (0.9, "", "", 30, 1, "", "", ""),
@@ -661,7 +663,7 @@ def hydropower_wrong(folder: Path) -> None:
     write_rows(
         folder / "hydropower.csv",
         [
-            {"plant": name, "link": links.get(name, name), "capacity_mw": 50, "max_turbine_m3s": 50}
+            {"plant": name, "link": links.get(name, name), "capacity_mw": 65, "max_turbine_m3s": 50}
             | dict(zip(columns, row, strict=True))
             for name, row in rows.items()
         ],
@@ -673,7 +675,8 @@ def hydropower_wrong(folder: Path) -> None:
         "brook,0,1,m3s,m\nbrook,50,2,m3s,m\n"
         "output,0,0,m3s,mw\noutput,50,55,m3s,mw\noutput,60,65,m3s,mw\n"
         "convex,0,0,m3s,mw\nconvex,50,50,m3s,mw\nconvex,60,65,m3s,mw\n"
-        "late,10,0,m3s,mw\nlate,50,50,m3s,mw\n",
+        "late,10,0,m3s,mw\nlate,50,70,m3s,mw\n"
+        "steep,18,0.1,m,fraction\nsteep,20,0.9,m,fraction\n",
     )
 
 

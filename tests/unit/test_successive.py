@@ -15,6 +15,7 @@ import xarray as xr
 
 from tests.basins import month_starts
 from tests.everything import everything
+from tests.everything import parts as every_part
 from tests.small import inflow, make_case
 from wateralloc.case import Case
 from wateralloc.case.keys import LinearisationKeys
@@ -404,15 +405,19 @@ def test_without_convergence_the_best_pass_is_kept_and_the_log_says_so(
 
 def fail_passes(monkeypatch: pytest.MonkeyPatch, numbers: set[int]) -> list[float]:
     """Let some solves of a run fail, counted from 1; return the radius of each solve."""
-    solve, radii = perfect._Passes._solve, []
+    solve, optimise, radii = perfect._Passes._solve, perfect.Stages.optimise, []
 
-    def fail(self: Any, k: int, program: Any) -> Any:
+    def count(self: Any, k: int, program: Any) -> Any:
         radii.append(self.judges[k].radius)
-        if len(radii) in numbers:
-            raise Infeasible("E402 no allocation meets all hard limits")
         return solve(self, k, program)
 
-    monkeypatch.setattr(perfect._Passes, "_solve", fail)
+    def fail(self: Any, *arguments: Any) -> Any:
+        if len(radii) in numbers:
+            raise Infeasible("E402 no allocation meets all hard limits")
+        return optimise(self, *arguments)
+
+    monkeypatch.setattr(perfect._Passes, "_solve", count)
+    monkeypatch.setattr(perfect.Stages, "optimise", fail)
     return radii
 
 
@@ -436,6 +441,19 @@ def test_after_a_pass_without_a_solution_the_region_is_opened(
     assert best == pytest.approx(of_whole.passes[of_whole.best - 1].value, rel=1e-3)
 
 
+def test_after_a_short_and_a_whole_pass_without_a_solution_the_region_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The basis of the short passes before is used once, by the whole pass that fails."""
+    monkeypatch.setattr("wateralloc.foresight.successive.FIRST_RADIUS", 0.1)
+    radii = fail_passes(monkeypatch, {4, 5})
+    solution = solve_perfect(lake(tmp_path))
+    assert radii[3] == radii[4] < radii[5] == 1.0
+    (convergence,) = solution.convergence
+    assert [p.is_whole for p in convergence.passes][:4] == [True, True, False, True]
+    assert convergence.is_reached
+
+
 def test_passes_without_a_solution_leave_the_best_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -457,7 +475,8 @@ def test_a_first_pass_without_a_solution_is_a_fault(tmp_path: Path) -> None:
 
 def test_program_after_the_passes_is_a_fresh_stack_with_their_lines(tmp_path: Path) -> None:
     """With lake area, split by flow, release and head, and lines in rules."""
-    case = everything(tmp_path)
+    more = every_part()["more"] | {"linearisation": {"tolerance": 1e-6}}
+    case = everything(tmp_path, more=more)
     solution = solve_perfect(case)
     assert len(solution.convergence[0].passes) > 1
     fresh = build_period(case).model

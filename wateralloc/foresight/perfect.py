@@ -298,6 +298,7 @@ class _Passes:
         start = bases[self.last[k]] if is_whole and self.last[k] else None
         if start is not None:
             bases.clear()  # those of the leading goals are of another place
+            self.last[k] = ""
         stages = Stages(program, where, bases=bases, start=start)
         stage = MemberStage(self.period, self.horizon, self.costs, k, stages)
         try:

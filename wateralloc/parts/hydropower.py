@@ -201,9 +201,11 @@ class Hydropower(Part):
             ("power_curve", "power", "an output (mw) by flow (m3s)"),
         ):
             curve = basin.curves.get(row[column])
-            if curve is not None and not curve.has(quantity):
+            if curve is None:
+                continue
+            if not curve.has(quantity):
                 fault(column, "E222", f"curve '{curve.name}' has no {quantity}; must give {text}")
-            elif curve is not None and quantity == "power":
+            elif quantity == "power":
                 flow, power = curve.points["power"]
                 slopes = np.diff(power) / np.diff(flow)
                 if flow[0] or power[0] or any(b > a * (1 + 1e-9) for a, b in pairwise(slopes)):
@@ -213,6 +215,15 @@ class Hydropower(Part):
                         f"curve '{curve.name}' is not concave from 0 m3s, 0 mw; each m3s more "
                         "must yield as much as the one before or less",
                     )
+                if power[-1] > row["capacity"] * (1 + 1e-9):
+                    fault(
+                        column,
+                        "E262",
+                        f"curve '{curve.name}' reaches {power[-1]:g} mw, plant '{row.name}' has "
+                        f"{row['capacity']:g} mw; correct one of them",
+                    )
+            elif quantity == "efficiency" and row["head"] is not None:
+                _check_efficiency(curve, row.name, (row["head"] - row["head_loss"],), fault)
 
     @staticmethod
     def _check_head(basin: Basin, name: str, row: Any, fault: Callable[..., None]) -> None:
@@ -274,6 +285,12 @@ class Hydropower(Part):
                 f"largest flow: the level {plant.level.level(dead):g} m and the tailwater "
                 "cross; correct one of the curves, or head_loss_m",
             )
+            return
+        if isinstance(plant.efficiency, Curve):
+            normal = basin.tables["reservoirs"].at[start, "normal"]
+            below = basin.tables["reservoirs"]["dead"].get(row["tailwater_reservoir"])
+            highest = float(plant.head(normal, 0.0, below))
+            _check_efficiency(plant.efficiency, name, (head, highest), fault)
 
     # --- the period -----------------------------------------------------------------------------
 
@@ -455,6 +472,21 @@ class Hydropower(Part):
         per_hm3 = m.m3s_per_hm3.value
         link = case.basin.tables["hydropower"].at[p, "link"]
         return Exact(lambda flow: curve.at("power", flow * per_hm3) * hours * 1e-3, (m.flow[link],))
+
+
+def _check_efficiency(
+    curve: Curve, plant: str, heads: Iterable[float], fault: Callable[..., None]
+) -> None:
+    """Check that an efficiency curve, whose last lines go on, stays an efficiency."""
+    for head in heads:
+        efficiency = float(curve.at("efficiency", head))
+        if not 0 <= efficiency <= 1:
+            fault(
+                "efficiency_curve",
+                "E262",
+                f"curve '{curve.name}' goes on to an efficiency of {efficiency:.3g} at a head of "
+                f"{head:.4g} m of plant '{plant}'; give it a point there, from 0 to 1",
+            )
 
 
 def steps_of(m: pyo.ConcreteModel, plant: str) -> list[tuple[str, int]]:
