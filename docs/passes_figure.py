@@ -20,6 +20,8 @@ from wateralloc import Results
 HERE = Path(__file__).parent
 YEAR = "2004-06"
 """The year of the table, and of the coloured line."""
+NOTHING = 1e-9
+"""An error below this is rounding."""
 LINES, TRUTH, OTHERS = "#b5651d", "#2f7f79", "#c4c4c4"
 
 
@@ -44,8 +46,9 @@ def _page(results: Results, passes: pd.DataFrame) -> str:
     head = ("pass", "radius", "step", "energy by the lines, GWh", "energy, GWh", "error", "kept")
     rows = [
         (
-            f"{row['pass']}", f"{row['radius']:.2g}", f"{row['step']:.2g}",
-            f"{row['foretold']:,.0f}", f"{row['value']:,.0f}", f"{row['error']:.0e}",
+            f"{row['pass']}", f"{row['radius']:.3g}", f"{row['step']:.3g}",
+            f"{row['foretold']:,.0f}", f"{row['value']:,.0f}",
+            f"{row['error']:.0e}" if row["error"] > NOTHING else "0",
             "yes" if row["kept"] == "true" else "no",
         )
         for row in of_year.to_dict("records")

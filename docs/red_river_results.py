@@ -95,6 +95,7 @@ def write(folder: Path) -> None:
         "red_river_deficits": _deficits(found),
         "red_river_delivery": _delivery(found),
         "red_river_reservoirs": _reservoirs(found),
+        "red_river_energy": _energy(found),
         "red_river_cost": _cost(found),
         "allocation_vi": _allocation(results["pilot_sharing"], "vi"),
     }
@@ -346,9 +347,7 @@ def _delivery(found: dict[str, xr.Dataset]) -> str:
     short = (base.isel(time=at) < asked.values - 1e-6).sum().item()
     kept = {
         name: bool(
-            found[name]["kept"]
-            .isel(rule=np.isin(found[name]["rule_clause"].values, ASKED))
-            .all()
+            found[name]["kept"].isel(rule=np.isin(found[name]["rule_clause"].values, ASKED)).all()
         )
         for name in ("pilot_sharing", "stress")
     }
@@ -433,6 +432,29 @@ def _reservoirs(found: dict[str, xr.Dataset]) -> str:
         + f"\nSpill (flow over spillways), hm³ a year, mean over the members: {', '.join(spills)}; "
         f"all inflow of the basin is {inflow:,.0f}.\n"
     )
+
+
+# --- energy -------------------------------------------------------------------------------------
+
+
+def _energy(found: dict[str, xr.Dataset]) -> str:
+    def of(run: str) -> pd.DataFrame:
+        energy = found[run]["energy"].sum("time").transpose("plant", "member").to_pandas()
+        energy.loc["all"] = energy.sum()
+        return energy
+
+    runs = [run for run in RUNS if run.name != "pilot_without_delivery"]
+    change = of("pilot_sharing") - of("pilot_without_delivery")
+    rows = []
+    for plant in change.index:
+        name = "**all**" if plant == "all" else word(found["baseline"], "node", plant)
+        cells = [f"{of(run.name).loc[plant].mean():,.0f}" for run in runs]
+        of_plant = [change.loc[plant].mean(), *(change.loc[plant, year] for year in DRY_YEARS)]
+        cells += [f"{value:+,.0f}".replace("-", "−") for value in of_plant]
+        rows.append((name.removesuffix(" reservoir"), *cells))
+    head = ["plant", *(f"{run.title} mean" for run in runs)]
+    head += ["change by the delivery: mean", *map(_year, DRY_YEARS)]
+    return grid(head, rows)
 
 
 # --- what the delivery costs --------------------------------------------------------------------

@@ -488,6 +488,9 @@ class Horizon:
             data = self._by_columns.numbers(self._entries)
             if not np.isfinite(data).all():
                 self._refuse_coefficients([block for block, _ in self._moving])
+            for limit, what in ((row_lower, "lower limit"), (row_upper, "upper limit")):
+                if np.isnan(limit).any():
+                    self._refuse_limit(np.isnan(limit), self._row_copies, what)
             self.lp = replace(lp, data=data, row_lower=row_lower, row_upper=row_upper)
         return self.lp
 

@@ -59,7 +59,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (rule,) = blocks("docs/case_file.md", "python")
     (folder / "cases" / "my_rule.py").write_text(rule, encoding="utf-8")
     page = (DOCS / "case_file.md").read_text(encoding="utf-8")
-    for table, rows in re.findall(r"`(\w+)\.csv`:\n\n```csv\n(.*?)^```", page, re.DOTALL | re.M):
+    for table, rows in re.findall(r"`(\w+)\.csv`:\n\n```text\n(.*?)^```", page, re.DOTALL | re.M):
         path = folder / "basins" / "red_river" / f"{table}.csv"
         frames = [pd.read_csv(path, dtype=str)] if path.exists() else []
         pd.concat([*frames, pd.read_csv(StringIO(rows), dtype=str)]).to_csv(path, index=False)

@@ -161,9 +161,7 @@ def _links(dice: Random) -> list[dict[str, Any]]:
         link("creek", "fork", "sea", "reach"),
         link("mouth", "coast", "gulf", "reach"),
         link("side", "coast", "sea", "reach"),
-        link(
-            "ditch", "fork", "field", "canal", capacity_hm3_day=dice.choice(most), cost_vnd_m3=2
-        ),
+        link("ditch", "fork", "field", "canal", capacity_hm3_day=dice.choice(most), cost_vnd_m3=2),
         link("drain", "field", "coast", "reach"),
         link("spring", "ground", "fork", "reach", minimum_hm3_day=dice.choice([0, 0.2])),
         link("well", "ground", "field", "pump", cost_vnd_m3=1),
@@ -375,3 +373,23 @@ def _sources(dice: Random) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def points(basin: dict[str, Any], curve: str, y_unit: str) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of a curve that was drawn."""
+    rows = [r for r in basin["curves"] if (r["curve"], r["y_unit"]) == (curve, y_unit)]
+    return np.array([r["x"] for r in rows]), np.array([r["y"] for r in rows])
+
+
+def branch_flow(basin: dict[str, Any], curve: str, river: np.ndarray) -> tuple[np.ndarray, float]:
+    """What a branch takes of a river by its curve, and at the middle of that curve [m3/s]."""
+    at, shares = points(basin, curve, "fraction")
+    if not at.size:  # a curve of flows, of which the last line goes on
+        at, flows = points(basin, curve, "m3s")
+        slope = (flows[-1] - flows[-2]) / (at[-1] - at[-2])
+        beyond = slope * np.maximum(river - at[-1], 0)
+        return np.interp(river, at, flows) + beyond, float(
+            np.interp((at[0] + at[-1]) / 2, at, flows)
+        )
+    middle = (at[0] + at[-1]) / 2
+    return np.interp(river, at, shares) * river, float(np.interp(middle, at, shares) * middle)

@@ -70,7 +70,8 @@ def test_balance_is_the_only_equation(period: Period) -> None:
     assert equations == [
         "balance[head]", "balance[lake]", "balance[fork]", "balance[field]", "balance[ground]",
         "balance[coast]", "balance[gulf]", "balance[sea]", "pumped[ground]",
-        "turbined_in_steps[tunnel_mill]", "channel_storage[ditch]", "delivered[mill]", "split_fixed[new_mouth]",
+        "turbined_in_steps[tunnel_mill]", "channel_storage[ditch]", "delivered[mill]",
+        "split_fixed[new_mouth]",
         "split_curved[to_branch]", "in_zones[lake]",
     ]  # fmt: skip
 

@@ -118,13 +118,15 @@ class Merit:
 
         Every pass optimises its goals in their order, so those before the first with lines differ
         between passes only by the errors of the water balance: the newer is the truer.  Those after
-        it without lines count as equal within the tolerance.
+        it without lines count as equal within the tolerance, those with lines within the error of
+        this pass where the other is truer: what is gained by an error is no gain.
         """
         if not self.moving.any():
             return False
         for k in range(int(np.argmax(self.moving)), self.moving.size):
             own, of_other = self.values[k], other.values[k]
-            same = SAME if self.moving[k] else tolerance
+            doubt = self.error if other.error < self.error else 0.0
+            same = max(SAME, doubt) if self.moving[k] else tolerance
             if abs(own - of_other) > same * max(abs(own), abs(of_other)) + NOTHING:
                 return bool(own > of_other)
         return False
@@ -452,7 +454,7 @@ class Judge:
         if (merit if is_kept else best).error > self.tolerance:
             return
         gain = self._foretold_gain(best, merit)
-        if step <= STEP * self.tolerance:
+        if step <= STEP * self.tolerance and (gain <= self.tolerance or not best.moving.any()):
             self.why = f"no storage moves by more than {STEP * self.tolerance:.2g} of its range"
         elif gain <= self.tolerance / 10 * min(1.0, self.radius):
             self.why = f"no pass can gain more than {self.tolerance / 10:.2g}"

@@ -271,7 +271,7 @@ class Hydropower(Part):
             return
         plant = plant_of(basin, name)
         dead = basin.tables["reservoirs"].at[start, "dead"]
-        flow = row["max_turbine"] or 0.0
+        flow = largest_flow(basin, row)
         below = basin.tables["reservoirs"]["normal"].get(row["tailwater_reservoir"])
         try:
             head = float(plant.head(dead, flow, below))
@@ -520,16 +520,20 @@ def plant_of(basin: Basin, name: str) -> Plant:
     )
 
 
+def largest_flow(basin: Basin, row: Any) -> float:
+    """Largest flow [m3/s] of the turbines of a plant, or of its link; 0 where none is stated."""
+    if row["max_turbine"] is not None:
+        return row["max_turbine"]
+    capacity = basin.tables["links"].at[row["link"], "capacity"]
+    return capacity if isinstance(capacity, float) else 0.0
+
+
 def usual_state(basin: Basin, name: str) -> dict[str, float]:
     """Half the active storage above and below [hm3], half the largest turbine flow [m3/s]."""
     row, reservoirs = basin.tables["hydropower"].loc[name], basin.tables["reservoirs"]
     above = basin.tables["links"].at[row["link"], "from"]
     state = {"above": reservoirs.loc[above, ["dead", "normal"]].mean()}
-    if row["max_turbine"] is not None:
-        state["release"] = row["max_turbine"] / 2
-    else:
-        capacity = basin.tables["links"].at[row["link"], "capacity"]
-        state["release"] = capacity / 2 if isinstance(capacity, float) else 0.0
+    state["release"] = largest_flow(basin, row) / 2
     if row["tailwater_reservoir"]:
         state["below"] = reservoirs.loc[row["tailwater_reservoir"], ["dead", "normal"]].mean()
     return state
