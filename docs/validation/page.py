@@ -675,11 +675,35 @@ def _of_runs(runs: Mapping[str, Run], results: Mapping[str, Results]) -> dict[st
     return {
         "commands": "```sh\n" + "".join(f"{run.command}\n" for run in runs.values()) + "```",
         "runs": grid(head, rows),
+        "unconverged": _unconverged(runs, results),
         "made_by": (
             f"Made by wateralloc {versions['wateralloc']} with HiGHS {versions['highspy']} from "
             f"inputs `{digest_of_inputs()}`."
         ),
     }
+
+
+def _unconverged(runs: Mapping[str, Run], results: Mapping[str, Results]) -> str:
+    """Say which runs have years whose passes did not converge, and how true those are."""
+    words = []
+    for name, run in runs.items():
+        dataset = results[name].dataset
+        moving = dataset["member"].values[dataset["is_converged"].values == 0]
+        best = dict(zip(dataset["member"].values, dataset["best_pass"].values, strict=True))
+        shown = [
+            member in moving and number == best[member]
+            for member, number in zip(
+                dataset["pass_member"].values, dataset["pass_number"].values, strict=True
+            )
+        ]
+        if moving.size:
+            error = dataset["pass_error"].values[shown].max()
+            words.append(
+                f"In the run '{run.title}' {moving.size} years did not converge: shown is the best "
+                f"pass, whose water balance is off by up to {100 * error:.2f} % of what is not "
+                "linear in it (the evaporation of lakes and the like)."
+            )
+    return " ".join(words) or "The passes of every year converged."
 
 
 # --- words --------------------------------------------------------------------------------------

@@ -64,6 +64,43 @@ def test_soft(tmp_path):
     assert (stage.value, stage.unit) == (pytest.approx(3 * GWH_PER_HM3), "GWh")
 
 
+def test_a_soft_rule_on_energy_by_head_counts_what_is_true(tmp_path):
+    """The shortfall of rules.csv is that of the energies in energy.csv, after passes."""
+    case = make_case(
+        tmp_path,
+        periods=4,
+        goals=[{"maximise": "energy"}],
+        rules=[{"rule": "minimum_energy", "name": "load", "power_mw": 60, "soft": {"goal": 1}}],
+        nodes=[{"name": "lake", "kind": "reservoir"}, {"name": "sea", "kind": "sink"}],
+        links=[
+            {"name": "outlet", "from": "lake", "to": "sea", "kind": "turbine",
+             "capacity_hm3_day": 20},
+            {"name": "weir", "from": "lake", "to": "sea", "kind": "spillway"},
+        ],
+        reservoirs=[
+            {"name": "lake", "dead_hm3": 10, "normal_hm3": 100, "initial_hm3": 30,
+             "target_hm3": 10, "curve": "lake"}
+        ],
+        curves=[
+            {"curve": "lake", "x": x, "y": y, "x_unit": "hm3", "y_unit": "m"}
+            for x, y in ((0, 100), (100, 150))
+        ],
+        hydropower=[
+            {"plant": "mill", "link": "outlet", "capacity_mw": 200, "efficiency_fraction": 0.9,
+             "tailwater_m": 95}
+        ],
+        series=inflow(lake=[10, 30, 5, 2]),
+    )  # fmt: skip
+    solution, values = solve(case)
+    (convergence,) = solution.convergence
+    assert convergence.is_reached
+    asked = 60 * 24 * 1e-3
+    missed = sum(max(0.0, asked - energy) for energy in values["energy"]["mill"])
+    stage = next(s for s in solution.stages[0] if s.name == "1 keep load")
+    assert missed > 0.1
+    assert stage.value == pytest.approx(missed, rel=2e-3)
+
+
 def test_faults(tmp_path):
     with pytest.raises(InputError, match="give either power_mw, or energy_gwh with a window"):
         lake(tmp_path)

@@ -262,6 +262,27 @@ def test_finest_optimum_is_kept_where_all_are_coarse(monkeypatch: pytest.MonkeyP
     assert starts.made == ["cold", "cold, unpresolved", "warm", "cold", "cold, unpresolved"]
 
 
+def test_what_no_other_start_certifies_is_scaled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its scaling does not stay."""
+    starts = Starts(monkeypatch, **{"cold": wrong_y, "cold, unpresolved": stopped})
+    stages = Stages(two_sources())
+    found = stages.optimise("cost", X + 2 * Y)
+    assert starts.made == ["cold", "cold, unpresolved", "cold, rescaled"]
+    assert found.x == pytest.approx([2, 0])
+    assert found.cold_again
+    scaling = [stages._highs.getOptionValue("simplex_scale_strategy")[1]]
+    stages.optimise("cost", X + Y)
+    scaling.append(stages._highs.getOptionValue("simplex_scale_strategy")[1])
+    assert scaling == [2, solve.OPTIONS["simplex_scale_strategy"]]
+
+
+def test_what_is_infeasible_is_not_scaled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = Starts(monkeypatch)
+    with pytest.raises(Infeasible):
+        Stages(program([[1, 1]], [7], [INF], [0, 0], [3, 3])).optimise("cost", X)
+    assert starts.made == ["cold", "cold, unpresolved"]
+
+
 def test_optimum_that_no_start_can_certify_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     Starts(monkeypatch, **dict.fromkeys(solve.ATTEMPTS, wrong_y))
     stages = Stages(two_sources(), "dry: ")

@@ -232,6 +232,17 @@ def test_a_pass_without_a_solution_ends_them() -> None:
     assert j.is_done
 
 
+def test_after_a_pass_without_a_solution_other_regions_are_tried_once_each() -> None:
+    j = judge()
+    take(j, 10, 20, 0.0)
+    radii = []
+    while not j.is_done:
+        radii.append(j.radius)
+        j.retry("E402")
+    assert radii == [1.0, 0.25, 0.0625]
+    assert (j.is_reached, j.why) == (False, "pass 2 has no solution: E402")
+
+
 # --- region ---------------------------------------------------------------------------------------
 
 

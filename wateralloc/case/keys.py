@@ -80,8 +80,8 @@ class LinearisationKeys(_Keys):
         Field(
             gt=0,
             lt=1,
-            description="passes end when storages, flows and energy move less than this share of "
-            "their range",
+            description="passes end when storages move by less than ten times this share of their "
+            "range and no goal can gain more than this share",
         ),
     ] = 1e-3
 

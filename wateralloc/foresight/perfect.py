@@ -22,9 +22,10 @@ from wateralloc.foresight.successive import (
     choose,
 )
 from wateralloc.goals import Goal
+from wateralloc.goals.keep import Keep
 from wateralloc.horizon import Horizon, MemberProgram
 from wateralloc.parts import Quantity
-from wateralloc.period import Period, build_period
+from wateralloc.period import Period, RuleRow, build_period, required_values
 from wateralloc.rules import Rule
 from wateralloc.solve import Certificate, Optimum, Stages, least_repair
 from wateralloc.units import HM3_PER_M3
@@ -326,15 +327,13 @@ class _Passes:
         )
 
     def _recover(self, k: int, error: SolveError) -> None:
-        """After a pass without a solution: once more with all goals, then in the whole region."""
+        """After a pass without a solution: once more with all goals, then in another region."""
         judge = self.judges[k]
         log.info("%s", error)
         if not judge.next_is_whole:
             judge.must_be_whole = True
-        elif judge.radius < 1.0 and not judge.why:
-            judge.radius = 1.0
         else:
-            judge.fail(f"pass {len(judge.passes) + 1} has no solution: {error}")
+            judge.retry(str(error))
 
     def _keep(self, k: int, solved: _Solved) -> None:
         self.x[k], self.stages[k], self.drift[k] = solved.x, solved.stages, solved.drift
@@ -385,7 +384,10 @@ def _first_with_lines(period: Period, horizon: Horizon) -> int:
     """Place of the first goal that lines are in; their number where none has any."""
     for place, (number, goal) in enumerate(period.goals):
         expression = goal.objective(period.model, number)[0]
-        if type(goal).truth is not Goal.truth or horizon.moves(expression.expr):
+        has_own = type(goal).truth is not Goal.truth or bool(
+            _rows_with_lines(period, horizon, goal)
+        )
+        if has_own or horizon.moves(expression.expr):
             return place
     return len(period.goals)
 
@@ -411,12 +413,7 @@ def _merits(
     """What a pass is worth for each member solved; the lines in the period are true at x."""
     moving, values, foretold = [], [], []
     for number, goal in period.goals:
-        truth = goal.truth(period.model, number, lambda e: horizon.value(e, x))
-        if truth is None:
-            expression, sense = goal.objective(period.model, number)
-            sign = 1.0 if sense == "maximise" else -1.0
-            if horizon.moves(expression.expr):
-                truth = sign * horizon.value(expression, x).sum(axis=1)
+        truth = _truth(period, horizon, number, goal, x)
         moving.append(truth is not None)
         last = {k: _last(s.stages, number) for k, s in solved.items()}
         foretold.append(last)
@@ -430,6 +427,42 @@ def _merits(
         )
         for k in solved
     }
+
+
+def _truth(
+    period: Period, horizon: Horizon, number: int, goal: Goal, x: np.ndarray
+) -> np.ndarray | None:
+    """Value of a goal without lines, larger is better (member); None where none are in it."""
+    truth = goal.truth(period.model, number, lambda e: horizon.value(e, x))
+    if truth is not None:
+        return truth
+    rows = _rows_with_lines(period, horizon, goal)
+    if rows:
+        missed = [_shortfall(period.case, horizon, row, x) for row in rows]
+        return -np.sum(missed, axis=0)
+    expression, sense = goal.objective(period.model, number)
+    if not horizon.moves(expression.expr):
+        return None
+    return (1.0 if sense == "maximise" else -1.0) * horizon.value(expression, x).sum(axis=1)
+
+
+def _rows_with_lines(period: Period, horizon: Horizon, goal: Goal) -> list[RuleRow]:
+    """Rows, with lines in them, of the soft rule that a goal keeps."""
+    if not isinstance(goal, Keep):
+        return []
+    return [
+        row
+        for row in period.rule_rows
+        if row.rule.name == goal.rule and horizon.moves(row.achieved)
+    ]
+
+
+def _shortfall(case: Case, horizon: Horizon, row: RuleRow, x: np.ndarray) -> np.ndarray:
+    """By how much a rule's row is missed, summed over its windows (member)."""
+    order, starts = horizon.windows(row.constraint)
+    missed = required_values(row, case.n_members, case.n_periods) - horizon.value(row.achieved, x)
+    missed = missed if row.sense == ">=" else -missed
+    return np.maximum(np.add.reduceat(missed[:, order], starts, axis=1), 0.0).sum(axis=1)
 
 
 def _last(stages: tuple[StageOptimum, ...], goal: int) -> float:

@@ -43,6 +43,8 @@ NOTHING = 1e-9
 FIRST_RADIUS = 1.0
 SMALLER = 0.25
 """Factor on the radius after a pass that lost, or that had no more than the tolerance to gain."""
+RADII = (1.0, SMALLER, SMALLER**2)
+"""Radii that are tried, in order, after a pass without a solution."""
 STEP = 10
 """Passes end when storages move by less than so many tolerances, as a share of their range."""
 GOOD, POOR = 0.75, 0.25
@@ -375,6 +377,8 @@ class Judge:
         self.why = ""
         self.is_reached = False
         self.must_be_whole = False
+        self.failed: set[float] = set()
+        """Radii within which a pass had no solution."""
 
     @property
     def is_done(self) -> bool:
@@ -478,6 +482,15 @@ class Judge:
             self.radius /= 2
         elif gained > GOOD * foretold:
             self.radius = min(1.0, 2 * self.radius)
+
+    def retry(self, text: str) -> None:
+        """After a pass without a solution: in the whole region, then in smaller ones, each once."""
+        self.failed.add(self.radius)
+        left = [radius for radius in RADII if radius not in self.failed]
+        if left and not self.why:
+            self.radius = left[0]
+        else:
+            self.fail(f"pass {len(self.passes) + 1} has no solution: {text}")
 
     def fail(self, text: str) -> None:
         """Stop after a pass without a solution; the best pass is kept."""

@@ -64,18 +64,20 @@ class FirmEnergy(LinearGoal):
         return f"firm energy of {'+'.join(self.plants) or 'all plants'}"
 
     def measure(self, m: pyo.ConcreteModel, case: Case, member: int) -> tuple[str, float]:
-        return "MW", 1e3
+        return "MW", 1e3 / float(case.timeline.seconds.sum() / 3600)
 
     def declare(self, m: pyo.ConcreteModel, case: Case, number: int) -> None:
         timeline = case.timeline
         block = pyo.Block(concrete=True)
         m.goals.add_component(f"firm_{number}", block)
         block.window = timeline.window(self.window, self.months or None)
-        block.level = pyo.Var(bounds=(0, None), units=unit("GWh"))  # of an hour
+        # the level counts as the energy of the whole horizon, so that duals are near 1
+        block.level = pyo.Var(bounds=(0, None), units=unit("GWh"))
         m.repeats.share(block.level, np.zeros(case.n_periods, int))
-        block.hours = pyo.Param(initialize=timeline.seconds / 3600, **DATA)
+        share = timeline.seconds / timeline.seconds.sum()
+        block.share = pyo.Param(initialize=share, **DATA)
         block.energy = pyo.Expression(expr=sum(m.energy[p] for p in self.plants or m.plant))
-        block.firm = pyo.Constraint(expr=block.energy - block.hours * block.level >= 0)
+        block.firm = pyo.Constraint(expr=block.energy - block.share * block.level >= 0)
         m.repeats.total(block.firm, block.window)
         once = np.zeros(case.n_periods)
         once[0] = 1.0
@@ -89,7 +91,7 @@ class FirmEnergy(LinearGoal):
         self, m: pyo.ConcreteModel, number: int, value: Callable[[Any], np.ndarray]
     ) -> np.ndarray | None:
         block = m.goals.component(f"firm_{number}")
-        energy, hours = value(block.energy), np.asarray(block.hours.value)
+        energy, share = value(block.energy), np.asarray(block.share.value)
         numbers = np.unique(block.window[block.window >= 0])
         inside = block.window[None, :] == numbers[:, None]
-        return ((energy @ inside.T) / (inside @ hours)).min(axis=1)
+        return ((energy @ inside.T) / (inside @ share)).min(axis=1)

@@ -14,7 +14,7 @@ from wateralloc.basin import Basin, Curve
 from wateralloc.case import Case
 from wateralloc.errors import Findings
 from wateralloc.parts import DATA, Exact, Part, Quantity, unit
-from wateralloc.parts.reservoir import curve_of
+from wateralloc.parts.reservoir import curve_of, mean_storage
 from wateralloc.tables import Column, Table
 from wateralloc.tangents import curve_along, larger
 from wateralloc.units import HM3_PER_M3
@@ -130,10 +130,10 @@ class Hydropower(Part):
     The gross head is the level of the reservoir, at the mean of its storage at the start and the
     end of the period, less the tailwater: the higher of the plant's own tailwater level, by the
     whole release of the dam, and the level of the reservoir below.  Energy is then a product of
-    flow and head, and stands in the period as a straight line (see `tangents`).  In the first pass,
-    and always under ``linearisation: fixed``, that is energy at a fixed head: half the active
-    storage, half the largest turbine flow.  A plant of known head has it in column ``head``; a
-    plant of known output by flow has a ``power_curve``, which must be concave.
+    flow and head, and stands in the period as a straight line that follows the result from pass to
+    pass.  In the first pass, and always under ``linearisation: fixed``, that is energy at a fixed
+    head: half the active storage, half the largest turbine flow.  A plant of known head has it in
+    column ``head``; a plant of known output by flow has a ``power_curve``, which must be concave.
 
     Water that passes the dam by spillways yields nothing; ``energy_spilled`` is what it would have
     yielded.
@@ -497,11 +497,6 @@ def steps_of(m: pyo.ConcreteModel, plant: str) -> list[tuple[str, int]]:
 def priced(energy: Exact, price: Any) -> Exact:
     """Value of an energy at a price."""
     return Exact(lambda *at: energy.function(*at) * price, energy.arguments)
-
-
-def mean_storage(m: pyo.ConcreteModel, reservoir: str) -> Any:
-    """Mean of the storage at the start and the end of the period [hm3]."""
-    return (m.storage_start[reservoir] + m.storage_end[reservoir]) / 2
 
 
 def plant_of(basin: Basin, name: str) -> Plant:

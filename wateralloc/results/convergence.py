@@ -37,6 +37,14 @@ def convergence_variables(solution: Solution) -> dict[str, Variable]:
     found: dict[str, Any] = {
         "pass_member": variable("pass", text(m for m, _ in rows), "member of the pass"),
         "pass_number": variable("pass", whole(p.number for _, p in rows), "number of the pass"),
+        "pass_is_whole": variable(
+            "pass",
+            whole(p.is_whole for _, p in rows),
+            "1 where all goals were optimised, not only those from the first with lines on",
+        ),
+        "pass_iterations": variable(
+            "pass", whole(p.iterations for _, p in rows), "iterations of the solver"
+        ),
         "pass_is_kept": variable(
             "pass", whole(p.is_kept for _, p in rows), "1 where it was the best pass so far"
         ),

@@ -161,6 +161,7 @@ def passes(dataset: xr.Dataset) -> pd.DataFrame:
         "step": dataset["pass_step"].values, "error": dataset["pass_error"].values,
         "radius": dataset["pass_radius"].values,
         "kept": np.where(dataset["pass_is_kept"].values > 0, "true", "false"),
+        "whole": np.where(dataset["pass_is_whole"].values > 0, "true", "false"),
     })  # fmt: skip
 
 
