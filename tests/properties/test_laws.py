@@ -44,8 +44,9 @@ SAME = 1e-6
 
 
 def case_of(drawn: dict[str, Any], goals: list[Any]) -> Case:
+    """A case of drawn tables; the laws are those of linear programs, so its lines are fixed."""
     with tempfile.TemporaryDirectory() as folder:
-        return read(folder, drawn, goals)
+        return at_fixed_lines(read(folder, drawn, goals))
 
 
 # --- one formulation ----------------------------------------------------------------------------
@@ -211,7 +212,7 @@ def test_promise_made_to_all_members_is_one_column(drawn: dict[str, Any]) -> Non
     drawn = {**drawn, "rules": [*drawn["rules"], rule]}
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "own.py").write_text(PROMISE, encoding="utf-8")
-        case = read(folder, drawn, [{"meet": {}}])
+        case = at_fixed_lines(read(folder, drawn, [{"meet": {}}]))
         stacked, full = written.both_programs(case)
         assert written.differences(stacked, full) == []
         joint = stacked.optimum(0)
@@ -335,7 +336,7 @@ def _violation(lp: MemberProgram, x: np.ndarray) -> float:
 @given(drawn=networks(members=1), goals=linear_goals())
 def test_staging_loses_nothing(drawn: dict[str, Any], goals: list[Any]) -> None:
     """Held optima stay; a later optimum is that of the program with rows that cap former goals."""
-    case = at_fixed_lines(case_of(drawn, goals))
+    case = case_of(drawn, goals)
     solution = solve_perfect(case)
     assert solution.drift.max() <= 1e-9
     optima = [stage.value / stage.value_scale for stage in solution.stages[0]]
@@ -379,7 +380,7 @@ def test_leximin_by_its_definition(
     below its level keep what they have.
     """
     goals = [*before, share, {"minimise": "spill"}, {"maximise": "outflow"}]
-    case = at_fixed_lines(case_of(drawn, goals))
+    case = case_of(drawn, goals)
     solution = solve_perfect(case)
     period = solution.period
     place, goal = next((n, g) for n, g in period.goals if isinstance(g, Share))
