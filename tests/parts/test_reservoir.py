@@ -8,7 +8,10 @@ import pytest
 from tests.small import check_golden, days, inflow, make_case, solve
 from wateralloc.basin import Curve
 from wateralloc.errors import CaseError, TableError
+from wateralloc.horizon import Horizon
 from wateralloc.parts.reservoir import area_line, storage_limits
+from wateralloc.period import build_period
+from wateralloc.solve import Stages
 
 GOLDEN = Path(__file__).parent / "golden" / "reservoir.lp"
 
@@ -316,6 +319,55 @@ def test_area_line_is_exact_on_a_straight_curve_and_never_negative():
     bent = Curve("c", {"area": (np.array([0.0, 90.0, 100.0]), np.array([0.0, 1.0, 20.0]))})
     at_zero, slope = area_line(bent, 0, 100)
     assert at_zero + slope * 0 >= 0
+
+
+UPWARDS = [
+    {"curve": "lake", "x": x, "y": area, "x_unit": "hm3", "y_unit": "km2"}
+    for x, area in ((10, 0.0), (60, 1.0), (100, 21.0))
+]
+STEEP_ABOVE_NORMAL = [
+    {"curve": "lake", "x": x, "y": area, "x_unit": "hm3", "y_unit": "km2"}
+    for x, area in ((10, 0.0), (120, 11.0), (200, 91.0))
+]
+
+
+@pytest.mark.parametrize(
+    ("curve", "more", "n_rows"),
+    [
+        (UPWARDS, {}, 1),
+        (UPWARDS, {"linearisation": "fixed"}, 0),
+        (BENT, {}, 0),
+        (STEEP_ABOVE_NORMAL, {}, 0),  # no storage up to normal touches its last line
+    ],
+)
+def test_a_line_that_could_fall_below_no_area_has_a_row(tmp_path, curve, more, n_rows):
+    case = lake(tmp_path, more=more, curves=curve, curve="lake", evaporation_mm_day=9)
+    assert len(build_period(case).model.lake_is_wet) == n_rows
+
+
+def test_no_pass_gains_water_by_evaporation(tmp_path):
+    """The tangent at 100 hm3 is 0.5 S - 29, below 0 under 58 hm3.  The lake starts with 60: its
+    mean can be 35, but with that line not below 58, at which nothing evaporates."""
+    case = lake(
+        tmp_path,
+        inflows=(0,),
+        curves=UPWARDS,
+        curve="lake",
+        evaporation_mm_day=9,
+        initial_hm3=60,
+        target_hm3=10,
+    )
+    m = build_period(case).model
+    (tangent,) = m.tangents.all
+    intercept, (slope,) = tangent.touch([np.array([[100.0]])])
+    assert (intercept[0, 0], slope[0, 0]) == pytest.approx((-29, 0.5))
+    tangent.intercept.set_value(intercept)
+    tangent.slopes[0].set_value(slope)
+    horizon = Horizon(m, 1, 1)
+    program = horizon.stack().member(0)
+    cost, constant = horizon.cost(m.on_lake["evaporation"]["lake"])
+    least = Stages(program).optimise("evaporation", cost[0], constant=constant[0])
+    assert least.objective == pytest.approx(0, abs=1e-9)
 
 
 def test_golden(tmp_path):

@@ -30,10 +30,8 @@ INTO = (
 OUT_OF = (
     "withdrawal", "evaporation", "storage_end", "link_out", "seepage", "stream_depletion",
 )  # fmt: skip
-BY_A_LINE = ("evaporation", "rain", "seepage", "seepage_in")
-"""Amounts by the area of a lake, whose line may be off where passes did not converge."""
-PUMPED = ("canal", "pump", "transfer")
-"""Kinds of links whose water is pumped where they leave an aquifer."""
+RIVER, PUMPED = ("reach", "distributary", "turbine", "spillway"), ("canal", "pump", "transfer")
+"""Kinds of links: of the river, and those whose water is pumped where they leave an aquifer."""
 
 
 def read_rows(path: Path) -> pd.DataFrame:
@@ -127,8 +125,7 @@ def check_nodes(files: Files, worst: Worst) -> None:
     assert set(known) <= {*INTO, *OUT_OF, "residual"}, "an amount that this check does not know"
     of = {name: files.of("balance", "node", name) for name in known}
     amounts = [of[name] for name in known if name != "residual"]
-    for name in {*known} - {*BY_A_LINE, "residual"}:
-        assert of[name].to_numpy().min() >= 0.0, name
+    assert min(amount.to_numpy().min() for amount in amounts) >= 0.0
     residual = sum(of[n] for n in INTO if n in of) - sum(of[n] for n in OUT_OF if n in of)
     worst.check(residual, amounts, "balance of a node")
     worst.check(residual - of["residual"], amounts, "residual in balance.csv")
@@ -328,24 +325,24 @@ def check_splits(files: Files, case: Case, basin: dict[str, Any], error: np.ndar
         and row.get("from_year", 0) <= case.riverbed <= row.get("to_year", 9999)
     )
     if "curve" in row:
-        branch, creek = (mean_flow(files, case, [link]) for link in ("branch", "creek"))
-        taken, middle = branch_flow(basin, row["curve"], branch + creek)
-        assert (np.abs(branch - taken) <= error * middle + 1e-6).all()
+        river = river_flow(files, case, basin, "fork")
+        taken, middle = branch_flow(basin, row["curve"], river.sum(axis=1).to_numpy())
+        assert (np.abs(river["branch"] - taken) <= error * middle + 1e-6).all()
 
 
 def check_intakes(files: Files, case: Case, basin: dict[str, Any], error: np.ndarray) -> None:
     """An intake takes no more than the flow of the river lets it."""
     for row in basin["intakes"]:
-        links = ["branch", "creek"] if row["flow_at"] == "fork" else ["mouth", "side"]
-        flow = mean_flow(files, case, links) / M3S
-        low, high = row["threshold_hm3_day"], row["full_hm3_day"]
-        opening = np.clip((flow - low) / (high - low), 0.0, 1.0)
+        river = river_flow(files, case, basin, row["flow_at"] or row["node"])
+        low, high = row["threshold_hm3_day"] * M3S, row["full_hm3_day"] * M3S
+        opening = np.clip((river.sum(axis=1) - low) / (high - low), 0.0, 1.0)
         most = row["capacity_hm3_day"] * np.tile(case.timeline.days, case.n_members)
-        taken = files.of("balance", "node", "withdrawal")["coast"]
+        taken = files.of("balance", "node", "withdrawal")[row["node"]]
         assert (taken <= most * (opening + error) + 1e-6).all()
 
 
-def mean_flow(files: Files, case: Case, links: list[str]) -> np.ndarray:
-    """Flow that enters some links together [m3/s]."""
-    volume = files.of("links", "link", "flow_in")[links].sum(axis=1).to_numpy()
-    return volume * 1e6 / np.tile(case.timeline.seconds, case.n_members)
+def river_flow(files: Files, case: Case, basin: dict[str, Any], node: str) -> pd.DataFrame:
+    """Mean flow that enters each link of the river out of a node [m3/s]."""
+    out = [k["name"] for k in basin["links"] if k["from"] == node and k["kind"] in RIVER]
+    seconds = np.tile(case.timeline.seconds, case.n_members)
+    return files.of("links", "link", "flow_in")[out].mul(1e6 / seconds, axis=0)

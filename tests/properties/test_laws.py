@@ -31,7 +31,8 @@ from tests.properties.basins import (
     read,
     share_goals,
 )
-from tests.small import at_fixed_lines
+from tests.properties.physics import physical_basins
+from tests.small import at_fixed_lines, make_case
 from wateralloc.case import Case
 from wateralloc.foresight.perfect import Solution, solve_perfect
 from wateralloc.goals.share import Share
@@ -60,6 +61,32 @@ def test_stacked_program_is_the_one_pyomo_writes(
     """Row by row and column by column, with rules, windows, lags and several members."""
     stacked, full = written.both_programs(case_of(drawn, [share, *goals]))
     assert written.differences(stacked, full) == []
+
+
+@settings(max_examples=8)
+@given(basin=physical_basins(members=3))
+def test_stacked_physics_is_the_one_pyomo_writes(basin: dict[str, Any]) -> None:
+    """With every part: travel, lakes, splits, works, aquifers, head; lines as in the first pass."""
+    with tempfile.TemporaryDirectory() as folder:
+        case = at_fixed_lines(make_case(Path(folder), **basin))
+    stacked, full = written.both_programs(case)
+    assert written.differences(stacked, full) == []
+
+
+@settings(max_examples=6)
+@given(basin=physical_basins(members=2))
+def test_program_after_the_passes_is_a_fresh_stack_of_their_lines(basin: dict[str, Any]) -> None:
+    """Renewing the numbers of lines pass by pass leaves nothing of former lines behind."""
+    with tempfile.TemporaryDirectory() as folder:
+        case = make_case(Path(folder), **basin)
+    solution = solve_perfect(case)
+    refreshed = solution.horizon.stack()
+    fresh = Horizon(solution.period.model, case.n_members, case.n_periods).stack()
+    for k in range(case.n_members):
+        one, other = refreshed.member(k), fresh.member(k)
+        assert (one.matrix != other.matrix).nnz == 0
+        for name in ("col_lower", "col_upper", "row_lower", "row_upper"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
 def test_comparison_notices_one_number() -> None:
@@ -167,6 +194,25 @@ def test_members_together_alone_and_in_any_order_are_equal_to_the_bit(
             assert optima == other_optima
 
 
+@settings(max_examples=6)
+@given(basin=physical_basins(members=3))
+def test_lines_of_a_member_move_as_if_it_were_alone(basin: dict[str, Any]) -> None:
+    """Passes of all members go side by side, each at its own pace, and none sees another."""
+    with tempfile.TemporaryDirectory() as folder:
+        case = make_case(Path(folder), **basin)
+    together = solve_perfect(case)
+    backwards = solve_perfect(replace(case, members=case.members[::-1]))
+    for k, member in enumerate(case.members):
+        alone = solve_perfect(replace(case, members=(member,)))
+        for other, place in ((alone, 0), (backwards, case.n_members - 1 - k)):
+            assert together.x[k].tobytes() == other.x[place].tobytes()
+            mine, theirs = (
+                [replace(p, seconds=0.0) for p in s.convergence[i].passes]
+                for s, i in ((together, k), (other, place))
+            )
+            assert mine == theirs
+
+
 @settings(max_examples=15)
 @given(drawn=networks(members=3), goals=linear_goals())
 def test_joint_program_without_common_columns_gives_the_sum(
@@ -237,6 +283,31 @@ def test_more_inflow_never_raises_the_deficit(
     columns[node][data.draw(st.integers(0, drawn["periods"] - 1))] += more
     before, after = (solve_perfect(case_of(d, MEET)).stages[0][0].value for d in (drawn, other))
     assert after <= before + 1e-9
+
+
+@settings(max_examples=12)
+@given(
+    basin=physical_basins(members=1),
+    goal=st.sampled_from([{"meet": {}}, {"maximise": "energy"}, {"firm_energy": {}}]),
+    node=st.sampled_from(["head", "upper", "hill", "fork"]),
+    more=st.sampled_from([0.25, 30.0]),
+)
+def test_more_inflow_never_lowers_service_or_energy(
+    basin: dict[str, Any], goal: dict[str, Any], node: str, more: float
+) -> None:
+    """At fixed lines: all that is added can pass on by weirs and reaches, as the lines divide it.
+
+    Then turbines and users keep what they had, and intakes are no less open.
+    """
+    basin["goals"] = [goal]
+    best = []
+    for _ in range(2):
+        with tempfile.TemporaryDirectory() as folder:
+            case = at_fixed_lines(make_case(Path(folder), **basin))
+        (stage, *_) = solve_perfect(case).stages[0]
+        best.append(stage.value * (-1.0 if stage.sense == "minimise" else 1.0))
+        basin["series"]["inflow_hm3_day"][node][1] += more
+    assert best[1] >= best[0] - 1e-9 * (1 + abs(best[0]))
 
 
 # --- the certificate ----------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from tests.everything import parts as every_part
 from tests.small import inflow, make_case
 from wateralloc.case import Case
 from wateralloc.case.keys import LinearisationKeys
-from wateralloc.errors import Infeasible
+from wateralloc.errors import Infeasible, SolveError
 from wateralloc.foresight import perfect
 from wateralloc.foresight.perfect import Solution, solve_perfect
 from wateralloc.foresight.successive import Judge, Lines, Merit, Region, choose
@@ -465,6 +465,41 @@ def test_after_a_short_and_a_whole_pass_without_a_solution_the_region_is_opened(
     (convergence,) = solution.convergence
     assert [p.is_whole for p in convergence.passes][:4] == [True, True, False, True]
     assert convergence.is_reached
+
+
+def test_a_pass_may_fail_between_its_goals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fourth solve is short and fails; the fifth is whole, solves `meet` and fails after it.
+
+    What the fifth left behind, new bases without that of its last goal, starts no later pass.
+    """
+    whole = solve_perfect(lake(tmp_path))
+    monkeypatch.setattr("wateralloc.foresight.successive.FIRST_RADIUS", 0.1)
+    solve, optimise, names = perfect._Passes._solve, perfect.Stages.optimise, []
+
+    def count(self: Any, k: int, program: Any) -> Any:
+        names.append([])
+        return solve(self, k, program)
+
+    def fail(self: Any, name: str, *arguments: Any) -> Any:
+        names[-1].append(name)
+        if len(names) in (4, 5) and name.startswith("2 "):
+            raise SolveError(f"{name}: stopped")
+        return optimise(self, name, *arguments)
+
+    monkeypatch.setattr(perfect._Passes, "_solve", count)
+    monkeypatch.setattr(perfect.Stages, "optimise", fail)
+    solution = solve_perfect(lake(tmp_path))
+    meet, energy = names[0]
+    assert names[2:6] == [[energy], [energy], [meet, energy], [meet, energy]]
+    (convergence,) = solution.convergence
+    assert convergence.is_reached
+    kept = convergence.passes[convergence.best - 1]
+    of_whole = whole.convergence[0]
+    assert kept.value == pytest.approx(of_whole.passes[of_whole.best - 1].value, rel=1e-3)
+    assert kept.value >= max(p.value for p in convergence.passes if p.is_kept) * (1 - 1e-3)
+    assert solution.certificate.is_valid
+    energy_of_results = collect(solution).dataset["energy"].to_numpy().sum()
+    assert energy_of_results == pytest.approx(kept.value, rel=1e-9)
 
 
 def test_passes_without_a_solution_leave_the_best_before(

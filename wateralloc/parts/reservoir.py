@@ -131,8 +131,9 @@ class Reservoir(Part):
     Evaporation, rain and seepage are depths of the period on the area at its mean storage.  The
     area follows the curve, by tangents (see `tangents`); in the first pass, and always under
     ``linearisation: fixed``, it is the straight line fitted to the curve by least squares between
-    dead and normal storage.  Evaporation and seepage go on at dead storage, so they need inflow
-    then, or water kept for them.
+    dead and normal storage.  Where a tangent could fall below zero, at storages far below the one
+    it touches, a pass goes no further down than to no area.  Evaporation and seepage go on at dead
+    storage, so they need inflow then, or water kept for them.
 
     A reservoir that belongs to a work holds nothing before it opens: its `initial` is then 0.  Once
     open it has `filling_days` to fill to dead storage, in which its storage has no limit from below
@@ -309,6 +310,14 @@ class Reservoir(Part):
             seepage = m.on_lake["seepage"]
             amounts["seepage_in"] = sum(seepage[r] for r in m.seepage_into[node])
         return amounts
+
+    def constrain(self, m: pyo.ConcreteModel, case: Case) -> None:
+        # the line of the first pass is never below zero, so where lines stay there is no need
+        moving = m.lake_area if case.linearisation.is_updated else ()
+        m.lake_is_wet = pyo.Constraint(
+            [r for r in moving if may_fall_dry(case.basin, r)],
+            rule=lambda m, r: m.lake_area[r] >= 0,
+        )
 
     def quantities(self, m: pyo.ConcreteModel, case: Case) -> Iterable[Quantity]:
         kind = case.basin.values("links", "kind")
@@ -509,6 +518,15 @@ def lake_area(m: pyo.ConcreteModel, basin: Basin, reservoir: str, depth: np.ndar
         scale=(normal - low or 1.0) / np.maximum(depth, SHALLOW),
         units=unit("km2"),
     )
+
+
+def may_fall_dry(basin: Basin, reservoir: str) -> bool:
+    """Tell whether some tangent to the area is below zero at a storage that the lake may have."""
+    storage, area = curve_of(basin, reservoir).points["area"]
+    slope = np.diff(area) / np.diff(storage)
+    low, normal = storage_range(basin, reservoir)
+    is_reached = (storage[1:] >= low) & (storage[:-1] <= normal)
+    return bool((is_reached & (area[:-1] + slope * (low - storage[:-1]) < -1e-9)).any())
 
 
 def curve_of(basin: Basin, reservoir: str) -> Curve | None:
