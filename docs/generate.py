@@ -6,27 +6,21 @@ Run by ``docs/conf.py`` at every build; ``python docs/generate.py`` writes them 
 from __future__ import annotations
 
 import inspect
-import re
-import types
-import typing
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import typer
 from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
 
 import wateralloc
 from wateralloc import basin, catalogue, cli, errors, units
+from wateralloc.report import pages
 from wateralloc.tables import Column, Table, spellings
-
-SECTION = re.compile(r"^([A-Z]\w+)\n-{3,}\n", re.MULTILINE)
 
 
 def write(folder: Path) -> None:
     """Write every page into a folder, which is made when it is not there."""
-    pages = {
+    texts = {
         "index": _index(),
         "tables": _tables(),
         "units": _units(),
@@ -38,7 +32,7 @@ def write(folder: Path) -> None:
         "api": _api(),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in pages.items():
+    for name, text in texts.items():
         path = folder / f"{name}.md"
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
@@ -145,7 +139,7 @@ def _concepts(package: str, title: str, lead: str) -> str:
     text = f"# {title}\n\n{lead}\n"
     for kind, concept in catalogue.find(package).items():
         text += f"\n## {kind}\n\n{_rst(inspect.getdoc(concept) or '')}\n"
-        tables = getattr(concept, "tables", ())
+        tables = concept.tables if package == "parts" else ()
         if tables:
             names = ", ".join(f"[{t.name}.csv](#table-{t.name})" for t in tables)
             text += f"\nReads {names}.\n"
@@ -156,46 +150,20 @@ def _concepts(package: str, title: str, lead: str) -> str:
 
 def _rst(docstring: str) -> str:
     """Turn a numpydoc docstring into a block of reStructuredText; an equation keeps its lines."""
-    pieces = SECTION.split(docstring)
-    text = pieces[0]
-    for name, body in zip(pieces[1::2], pieces[2::2], strict=True):
+    text, sections = pages.split_docstring(docstring)
+    for name, body in sections:
         if name == "Equation":
             body = ".. code-block:: text\n\n" + "".join(
                 f"   {line}\n" for line in body.strip().splitlines()
             )
-        text += f"\n.. rubric:: {name}\n\n{body.strip()}\n\n"
+        text += f"\n\n.. rubric:: {name}\n\n{body.strip()}\n"
     return f"````{{eval-rst}}\n{text.strip()}\n````\n"
 
 
 def _fields(model: type[BaseModel]) -> Iterable[tuple[str, str, str, str]]:
-    for name, field in model.model_fields.items():
-        if field.default is PydanticUndefined and field.default_factory is None:
-            default = "**required**"
-        else:
-            default = "" if field.default in (None, "", (), {}) else f"`{field.default}`"
-        yield f"`{field.alias or name}`", _words(field.annotation), default, field.description or ""
-
-
-def _words(annotation: Any) -> str:
-    """Name a type in words a user of case files knows."""
-    origin, inside = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(_words(one) for one in inside if one is not type(None))
-    if origin is typing.Annotated:
-        return _words(inside[0])
-    if origin is typing.Literal:
-        return ", ".join(f"`{one}`" for one in inside)
-    if origin in (tuple, list):
-        return f"list of {_words(inside[0])}s"
-    plain = {str: "text", float: "number", int: "integer", bool: "yes or no", Path: "path"}
-    if annotation in plain:
-        return plain[annotation]
-    if origin is dict or annotation is dict:
-        return "mapping"
-    if annotation.__name__ == "Seasonal":
-        return "value by date"
-    keys = ", ".join(f"{name}: ..." for name in annotation.model_fields)
-    return f"`{{{keys}}}`"
+    for key in pages.keys_of(model, lambda word: f"`{word}`"):
+        default = "**required**" if key.is_required else key.default
+        yield f"`{key.name}`", key.type, default, key.meaning
 
 
 # --- commands, errors, public names -------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wateralloc.basin import Basin, read_basin
     from wateralloc.case import Case, read_case
+    from wateralloc.comparison import Comparison, compare
     from wateralloc.errors import Infeasible, InputError, WaterAllocError
     from wateralloc.job import run
     from wateralloc.pyomo_model import to_pyomo
@@ -19,12 +20,14 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "Basin",
     "Case",
+    "Comparison",
     "Infeasible",
     "InputError",
     "Results",
     "Timeline",
     "WaterAllocError",
     "__version__",
+    "compare",
     "read_basin",
     "read_case",
     "run",
@@ -35,11 +38,13 @@ __all__ = [
 _HOME = {
     "Basin": "basin",
     "Case": "case",
+    "Comparison": "comparison",
     "Infeasible": "errors",
     "InputError": "errors",
     "Results": "results",
     "Timeline": "timeline",
     "WaterAllocError": "errors",
+    "compare": "comparison",
     "read_basin": "basin",
     "read_case": "case",
     "run": "job",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import json
 import logging
-import math
 import os
 import shlex
 import shutil
@@ -17,7 +16,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -32,11 +31,14 @@ from typer.core import TyperGroup
 
 import wateralloc
 from wateralloc.errors import WaterAllocError, listed, shown
+from wateralloc.report.cells import cell, decimals_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from wateralloc.case import Case
+    from wateralloc.comparison import Comparison
+    from wateralloc.report.pages import Page
     from wateralloc.results import Results
     from wateralloc.timeline import Timeline
 
@@ -47,8 +49,6 @@ GAP = 2
 """Characters between columns."""
 LABEL = 24
 """Characters that a column of labels keeps in a narrow terminal."""
-NOTHING = 1e-9
-"""A number up to this is rounding."""
 START = "pilot_sharing"
 """The case that a new study is told to run first."""
 
@@ -85,6 +85,7 @@ WORDS: dict[str, dict[str, str]] = {
         "allocation, mean over members": "phân bổ, trung bình các kịch bản thủy văn",
         "energy, mean over members": "điện lượng, trung bình các kịch bản thủy văn",
         "rules": "quy tắc",
+        "broken rules": "quy tắc bị vi phạm",
         PRICE_NOTE: "giá bóng: thêm một đơn vị yêu cầu làm mục tiêu đầu tiên bị ràng buộc xấu đi "
         "bao nhiêu",
         "goals, in order": "mục tiêu, theo thứ tự",
@@ -106,6 +107,20 @@ WORDS: dict[str, dict[str, str]] = {
         "certificate": "chứng nhận tối ưu",
         "balance residual": "sai số cân bằng nước",
         "results": "kết quả",
+        "run now": "vừa tính",
+        "rule": "quy tắc",
+        "wateralloc rules NAME prints the page of one": "wateralloc rules TÊN in trang mô tả của "
+        "một quy tắc hay mục tiêu",
+        "Equation": "Phương trình",
+        "Source": "Nguồn",
+        "Example": "Ví dụ",
+        "Keys": "Khóa",
+        "key": "khóa",
+        "type": "kiểu",
+        "default": "mặc định",
+        "meaning": "ý nghĩa",
+        "required": "bắt buộc",
+        "goals": "mục tiêu",
     },
 }
 """What `run` and `table` say, by its English words."""
@@ -236,12 +251,17 @@ def run(
     _print_run(results, folder, written, lang)
 
 
-def _check_writable(folder: Path) -> None:
-    """Stop before the work when its results could not be kept."""
+def _check_writable(folder: Path, *, is_result: bool = True) -> None:
+    """Stop before the work when its results could not be kept.
+
+    Parameters
+    ----------
+    is_result : the folder becomes that of a result, so it may hold no other files
+    """
     from wateralloc.results.store import check_free
 
     place = folder.absolute()
-    if folder != Path("results"):
+    if is_result and folder != Path("results"):
         check_free(place)
     while not place.exists():
         place = place.parent
@@ -314,6 +334,11 @@ def _print_run(results: Results, folder: Path, written: float, lang: Language) -
         spare = [tables.WORDS[word][lang] for word in ("kind", "broken")]
         _print_frame(rules.drop(columns=spare), say("rules"), say)
         console.print(say(PRICE_NOTE), style="dim")
+    broken = tables.broken_summary(results, lang)
+    if len(broken):
+        _print_frame(broken, say("broken rules"), say)
+    for note in tables.price_notes(results, lang):
+        console.print(note, style="dim")
     _print_frame(_goals(manifest["stages"]), say("goals, in order"), say)
     console.print()
     seconds = {**manifest["seconds"], "write": written}
@@ -500,6 +525,100 @@ def _read_results(result: str) -> Results:
     return Results.read(named if not Path(result).exists() and named.exists() else Path(result))
 
 
+# --- compare --------------------------------------------------------------------------------
+
+
+@app.command()
+def compare(
+    cases: Annotated[
+        list[str],
+        typer.Argument(metavar="CASE|RESULT...", help="Cases, or folders of results."),
+    ],
+    reference: Annotated[
+        str,
+        typer.Option(help="Policy to compare with; default: the one called none, else the first."),
+    ] = "",
+    member: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this hydrology, as 2009-06; may be repeated."),
+    ] = None,
+    kept: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NODE:M3S[@MM-DD..MM-DD]",
+            help="Flow at a section whose keeping is measured on every policy; may be repeated.",
+        ),
+    ] = None,
+    yardstick: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CASE[:RULE]",
+            help="Case whose rules of delivery and level, or one rule, are measured on every "
+            "policy; default: those that some of the policies have; may be repeated.",
+        ),
+    ] = None,
+    storage_on: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MM-DD", help="Day of the storage; default: 05-01; may be repeated."),
+    ] = None,
+    changes: Changes = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Cases that are run side by side.")] = 1,
+    results: Annotated[
+        Path, typer.Option("--results", help="Folder in which each case has its results.")
+    ] = Path("results"),
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the tables; default: with the results.")
+    ] = None,
+    lang: Lang = Language.en,
+) -> None:
+    """Put policies side by side, and run those that have not been run.
+
+    A case is run unless its results are those of the same inputs, options and program; then they
+    are read. The tables go to results/comparison/: comparison.csv, figures.csv, by_member.csv,
+    differences.csv, comparison.md. All must have the same basin, periods and members.
+    """
+    folder = out or results / "comparison"
+    for place in (results, folder):
+        _check_writable(place, is_result=False)
+    with _progress("members") as progress:
+        from wateralloc.comparison import STORAGE_ON
+        from wateralloc.comparison import compare as compare_policies
+
+        comparison = compare_policies(
+            cases, changes=_parse_changes(changes), results=results, reference=reference,
+            members=member or (), kept=kept or (), yardsticks=yardstick or (),
+            storage_on=storage_on or STORAGE_ON, jobs=jobs, progress=progress,
+        )  # fmt: skip
+    _print_comparison(comparison, lang)
+    from wateralloc.report import compare_table
+
+    compare_table.write(comparison, folder, lang)
+    console.print(f"{_words(lang)('results')}: {shown(folder)}/ ({', '.join(compare_table.FILES)})")
+
+
+def _print_comparison(comparison: Comparison, lang: Language) -> None:
+    from wateralloc.report import compare_table
+
+    say, own = compare_table.words(lang), _words(lang)
+    console.print(say("Policies"), style="bold")
+    titles = comparison.policies[f"title_{lang}"]
+    solved = comparison.policies["solved"]
+    state = {True: own("run now"), False: own("read")}
+    _print_lines([(str(p), f"{titles[p]} ({state[bool(solved[p])]})") for p in titles.index])
+    console.print(compare_table.summary(comparison, lang))
+    for table in compare_table.tables(comparison, lang):
+        _print_frame(table.frame, table.title, own, shares=table.shares, decimals=table.decimals)
+    found = compare_table.differing(comparison, lang)
+    if found:
+        console.print()
+        console.print(f"{say('What differs from')} {comparison.reference}", style="bold")
+    for policy, lines in found:
+        console.print(policy)
+        for line in lines:
+            console.print(f"  {line}", soft_wrap=True)
+    console.print()
+
+
 # --- new ------------------------------------------------------------------------------------
 
 
@@ -676,6 +795,61 @@ def _meaning(column: dict[str, Any]) -> str:
     return text
 
 
+# --- rules ----------------------------------------------------------------------------------
+
+
+@app.command()
+def rules(
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="Rule or goal whose page is printed.")
+    ] = "",
+    lang: Lang = Language.en,
+) -> None:
+    """List the rules and goals that a case may name, or print the page of one.
+
+    Those of other installed packages are among them.
+    """
+    from wateralloc.report import pages
+
+    say = _words(lang)
+    if name:
+        for page in pages.pages_of(name):
+            _print_page(page, lang)
+        return
+    found = pages.find_pages()
+    for package in pages.PACKAGES:
+        console.print(say(package), style="bold")
+        _print_lines([(page.kind, page.line[lang]) for page in found if page.package == package])
+        console.print()
+    console.print(say("wateralloc rules NAME prints the page of one"), style="dim")
+
+
+def _print_page(page: Page, lang: Language) -> None:
+    from wateralloc.report import pages
+
+    say = _words(lang)
+    of = page.package.removesuffix("s")
+    console.print(f"{page.kind} ({say(of)})", style="bold")
+    console.print(page.line[lang])
+    if page.lead:
+        console.print()
+        console.print(pages.reflowed(page.lead))
+    for heading, text in page.sections:
+        console.print()
+        console.print(say(heading), style="bold")
+        console.print(pages.reflowed(text, is_laid_out=heading == "Equation"))
+    console.print()
+    if not page.keys:
+        return
+    grid = _grid(say("Keys"))
+    for column in ("key", "type", "default", "meaning"):
+        grid.add_column(say(column), overflow="fold")
+    for key in page.keys:
+        default = say("required") if key.is_required else key.default
+        grid.add_row(key.name, key.type, default, key.meaning)
+    console.print(grid)
+
+
 # --- printing -------------------------------------------------------------------------------
 
 
@@ -696,22 +870,24 @@ def _print_frame(
     say: Callable[[str], str],
     *,
     shares: Sequence[str] = (),
-    decimals: int | None = None,
+    decimals: int | Mapping[str, int] | None = None,
 ) -> None:
     """Print a table; columns that do not fit beside the others follow below, none is cut off.
 
     Parameters
     ----------
     shares : headings of the columns whose fractions are shown as percent
-    decimals : of all other numbers; None: each number by its size
+    decimals : of all other numbers, or of each column; None: each number by its size
     """
+    names = [str(name) for name in frame.columns]
+    places = decimals if isinstance(decimals, Mapping) else dict.fromkeys(names, decimals)
     index = frame.index.to_frame(index=False)
     stubs = _stubs([[str(label) for label in row] for row in index.to_numpy()])
     stub_heads = [say(str(name or "")) for name in frame.index.names]
     heads = [say(str(name)) for name in frame.columns]
     columns = [
-        [_cell(value, decimals, is_share=str(name) in shares) for value in frame[name]]
-        for name in frame.columns
+        [cell(value, places.get(name), is_share=name in shares) for value in frame[name]]
+        for name in names
     ]
     stub_words = [[head, *(row[k] for row in stubs)] for k, head in enumerate(stub_heads)]
     column_words = [[head, *column] for head, column in zip(heads, columns, strict=True)]
@@ -777,27 +953,4 @@ def _widest(words: Sequence[str]) -> int:
 
 def _decimals(frame: pd.DataFrame) -> int:
     """Decimals that show four figures of the largest volume, one at least."""
-    largest = max((abs(v) for v in frame.to_numpy(float).ravel() if v == v), default=0.0)
-    return min(max(3 - math.floor(math.log10(largest)), 1), 6) if largest > NOTHING else 1
-
-
-def _cell(value: Any, decimals: int | None = None, *, is_share: bool = False) -> str:
-    """Write a value; of a number without stated decimals four figures.
-
-    >>> [_cell(v) for v in (12345.678, 0.25, 3.0e-12, 7, float("nan"), "m3s")]
-    ['12345.7', '0.25', '0', '7', '', 'm3s']
-    >>> _cell(1.5, decimals=3), _cell(0.98765, is_share=True), _cell(0.9999, is_share=True)
-    ('1.500', '98.8 %', '>99.9 %')
-    """
-    if isinstance(value, str | int):
-        return str(value)
-    if math.isnan(value):
-        return ""
-    if is_share:
-        text = f"{100 * value:.1f} %"
-        return ">99.9 %" if text == "100.0 %" and value < 1 - NOTHING else text
-    if decimals is not None:
-        return f"{value:.{decimals}f}"
-    if abs(value) <= NOTHING:
-        return "0"
-    return f"{value:.1f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return decimals_of(frame.to_numpy(float).ravel())

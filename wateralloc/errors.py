@@ -74,7 +74,19 @@ CODES = {
     "E315": "quantity is unknown",
     "E317": "level has no rating, or is outside it",
     "E318": "work is unknown, or dated after the horizon",
+    "E319": "claimant of a sharing rule is unknown, claims twice, or stands in no class",
+    "E320": "natural flow at a node cannot be known",
     "E321": "hydrology does not fit the timeline or the record",
+    "E322": "table of an index cannot be kept in a linear program, or contradicts itself",
+    "E323": "user has two holders of an entitlement, or a trade names one that is not there",
+    "E324": "history or account before the horizon does not fit the rule",
+    "E325": "price cap of a trade needs what water is worth to each user",
+    "E326": "limit by storage bends the wrong way for a linear program, or falls below zero",
+    "E327": "rule finds nothing to hold at the places it names",
+    "E328": "plan does not fit the quantity that follows it",
+    "E329": "penalty of a soft rule has no goal that can count it",
+    "E332": "decisions of yes or no are not allowed in the case",
+    "E341": "policies to compare differ in basin, timeline or members",
     "E402": "infeasible",
     "E403": "unbounded",
     "E404": "solver failed",
@@ -96,6 +108,10 @@ class InputError(WaterAllocError):
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
+
+    def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Fault, ...]]]:
+        # as it is sent from one process to another
+        return type(self), (self.faults,)
 
 
 class TableError(InputError):

@@ -59,7 +59,7 @@ def write_lp(case: Case, path: Path, *, member: str = "", goal: int = 1) -> None
         write_model(
             lp.member(0), cost[0], sense,
             (plain_names(horizon.column_labels(labels)), plain_names(horizon.row_labels(labels))),
-            written, float(constant[0]),
+            written, float(constant[0]), horizon.integers,
         )  # fmt: skip
 
 

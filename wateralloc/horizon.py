@@ -9,9 +9,9 @@ carried    the column of another variable, k periods ago         storage at the 
 shared     one column for each window of periods                 a level of satisfaction
 =========  ====================================================  ==========================
 
-A row repeats once a period, or once a window, over which its terms and its limits add up.  All
-members have the same matrix with other numbers, so index arrays are kept once and numbers are
-(member, ...).  A shared column may be one for all members: it binds them in
+A row repeats once a period, or once a window, over which its terms and its limits add up; windows
+may overlap.  All members have the same matrix with other numbers, so index arrays are kept once and
+numbers are (member, ...).  A shared column may be one for all members: it binds them in
 :meth:`LinearProgram.joint`.
 """
 
@@ -30,7 +30,7 @@ from pyomo.core.expr.visitor import identify_mutable_parameters
 from pyomo.repn import generate_standard_repn
 
 from wateralloc.errors import ModelError
-from wateralloc.repeats import Carried, Repeats
+from wateralloc.repeats import Carried, Overlapping, Repeats
 from wateralloc.tangents import Tangent
 
 _INDEX = np.int32
@@ -60,6 +60,17 @@ class MemberProgram:
         """A as a scipy matrix (row, column)."""
         shape = (self.row_lower.size, self.col_lower.size)
         return sp.csc_matrix((self.data, self.indices, self.indptr), shape=shape)
+
+
+def with_coefficients(
+    lp: MemberProgram, rows: np.ndarray, columns: np.ndarray, values: np.ndarray
+) -> MemberProgram:
+    """Copy a program with other coefficients, each at a row and column of its own."""
+    matrix = lp.matrix
+    more = np.asarray(values, float) - np.asarray(matrix[rows, columns]).ravel()
+    changed = (matrix + sp.csc_matrix((more, (rows, columns)), shape=matrix.shape)).tocsc()
+    changed.sort_indices()
+    return replace(lp, indptr=changed.indptr, indices=changed.indices, data=changed.data)
 
 
 @dataclass(frozen=True)
@@ -200,18 +211,19 @@ class _Copies:
 
     Attributes
     ----------
-    first_periods : first period of each copy (copy)
+    stands_at : period by which each copy is named (copy): the first of its window, or the last
+        where windows overlap
     note : tail of their labels
     """
 
     component: Any
     first: int
-    first_periods: np.ndarray
+    stands_at: np.ndarray
     note: str = ""
 
     @property
     def count(self) -> int:
-        return self.first_periods.size
+        return self.stands_at.size
 
     @property
     def span(self) -> slice:
@@ -226,8 +238,10 @@ class _Block:
     ----------
     maps, coefficients : index map (period) and number or array of each term
     constant, lower, upper : number or array; None where there is no limit
-    periods : the periods that take part, ordered by window; all of them as a slice
+    periods : the periods that take part, ordered by window; all of them as a slice.  Where windows
+        overlap, a period stands once for each
     starts : position in `periods` where each window starts; None where each period is a row
+    elsewhere : entries of `periods` at which no row stands, where windows overlap
     n_entries : how many numbers of the matrix they are
     moving : constant and coefficients as expressions, where a line of ``m.tangents`` is in them
     """
@@ -241,6 +255,7 @@ class _Block:
     upper: Any
     periods: Any
     starts: np.ndarray | None
+    elsewhere: np.ndarray | None
     n_entries: int
     moving: tuple[Any, list[Any]] | None = None
 
@@ -435,6 +450,16 @@ class Horizon:
         return cost, total
 
     @property
+    def integers(self) -> np.ndarray:
+        """Columns that are yes or no (column)."""
+        spans = [
+            np.arange(copies.first, copies.first + copies.count)
+            for copies in self._column_copies
+            if not copies.note and copies.component.is_binary()
+        ]
+        return np.concatenate([*spans, np.empty(0, int)]).astype(int)
+
+    @property
     def _stacked(self) -> LinearProgram:
         if self.lp is None:
             raise ModelError("the horizon is not stacked yet; call stack() first")
@@ -502,12 +527,15 @@ class Horizon:
                 )
 
     def _windows(
-        self, component: Any, window: np.ndarray
+        self, component: Any, window: np.ndarray | Overlapping
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Periods of a window array, ordered by window; where each starts; its first period."""
+        """Periods of windows, ordered by window; where each starts; the period it stands at."""
         known = self._ordered.get(id(window))
         if known is not None:  # rows of one rule mostly have their window in common
             return known
+        if isinstance(window, tuple):
+            self._ordered[id(window)] = self._overlapping(component, window)
+            return self._ordered[id(window)]
         if window.size != self.n_periods:
             raise ModelError(
                 f"the window of '{component.name}' numbers {window.size} periods; "
@@ -519,6 +547,18 @@ class Horizon:
         starts = np.flatnonzero(np.diff(number, prepend=-1))
         self._ordered[id(window)] = order, starts, order[starts]
         return self._ordered[id(window)]
+
+    def _overlapping(
+        self, component: Any, window: Overlapping
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        order = np.concatenate([*window, np.empty(0, int)]).astype(int)
+        if order.size and order.max() >= self.n_periods:
+            raise ModelError(
+                f"the windows of '{component.name}' name period {order.max()} (counted from 0); "
+                f"the horizon has {self.n_periods}"
+            )
+        ends = np.cumsum([0, *(run.size for run in window)])
+        return order, ends[:-1], order[ends[1:] - 1]
 
     # --- columns
 
@@ -561,8 +601,11 @@ class Horizon:
             if key in seen:  # a Reference shows its variables again
                 continue
             seen.add(key)
-            if not variable.is_continuous():
-                raise ModelError(f"'{variable.name}' is not continuous; the period must be linear")
+            if not (variable.is_continuous() or variable.is_binary()):
+                raise ModelError(
+                    f"'{variable.name}' is neither continuous nor a yes or no (Binary); "
+                    "the period must be linear"
+                )
             if key in carried:
                 continue
             low, high = self._bounds(variable)
@@ -571,8 +614,8 @@ class Horizon:
                 copies = _Copies(variable, n_columns, periods)
                 map_ = np.arange(n_columns, n_columns + self.n_periods, dtype=_INDEX)
             else:
-                order, starts, first_periods = self._windows(variable, window)
-                copies = _Copies(variable, n_columns, first_periods)
+                order, starts, stands_at = self._windows(variable, window)
+                copies = _Copies(variable, n_columns, stands_at)
                 map_ = np.empty(self.n_periods, _INDEX)
                 place = np.arange(n_columns, n_columns + starts.size)
                 map_[order] = np.repeat(place, np.diff(starts, append=order.size))
@@ -687,12 +730,15 @@ class Horizon:
             low, body, high = constraint.to_bounded_expression()
             window = totals.get(id(constraint))
             taken: Any = _ALL
-            starts = None
+            starts = elsewhere = None
             if window is None:
                 copies = _Copies(constraint, n_rows, periods)
             else:
-                taken, starts, first_periods = self._windows(constraint, window)
-                copies = _Copies(constraint, n_rows, first_periods)
+                taken, starts, stands_at = self._windows(constraint, window)
+                copies = _Copies(constraint, n_rows, stands_at)
+                if isinstance(window, tuple) and self._repeats.once:
+                    elsewhere = np.ones(taken.size, bool)
+                    elsewhere[np.append(starts[1:], taken.size)[: starts.size] - 1] = False
             try:
                 symbols = self._symbols(body)
                 maps, variables = symbols[1], symbols[3]
@@ -708,7 +754,7 @@ class Horizon:
             blocks.append(
                 _Block(
                     copies, maps, coefficients, variables, constant, lower, upper,
-                    taken, starts, n_entries,
+                    taken, starts, elsewhere, n_entries,
                     (symbols[0], symbols[2]) if self.moves(body) else None,
                 )
             )  # fmt: skip
@@ -779,6 +825,8 @@ class Horizon:
             data = data.reshape(self.n_members, -1, len(block.maps))
             for j, coefficient in enumerate(block.coefficients):
                 data[:, :, j] = self._take(coefficient, block.periods)
+                if block.elsewhere is not None and id(block.variables[j]) in self._repeats.once:
+                    data[:, block.elsewhere, j] = 0.0
 
     def _write_limits(self, block: _Block, row_lower: np.ndarray, row_upper: np.ndarray) -> None:
         """Write the limits of a block's rows (member, row)."""
@@ -839,7 +887,7 @@ class Horizon:
                 what = "initial value" if copies.note else what
                 raise ModelError(
                     f"{what} of '{copies.component.name}' is NaN or infinite in period "
-                    f"{copies.first_periods[copy]} of member {k} (counted from 0); "
+                    f"{copies.stands_at[copy]} of member {k} (counted from 0); "
                     "give a number, or no limit"
                 )
 
@@ -850,7 +898,10 @@ class Horizon:
         return _labels(self._column_copies, periods, self._stacked.n_columns)
 
     def row_labels(self, periods: Sequence[str]) -> np.ndarray:
-        """Name every row of a member, as ``balance[son_tay]@2030-06-01``; totals: first period."""
+        """Name every row of a member, as ``balance[son_tay]@2030-06-01``.
+
+        Totals are named by the first period of their window, or the last where windows overlap.
+        """
         return _labels(self._row_copies, periods, self._stacked.n_rows)
 
     def windows(self, constraint: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -860,8 +911,11 @@ class Horizon:
             return np.arange(self.n_periods), np.arange(self.n_periods)
         return self._windows(constraint, window)[:2]
 
-    def first_periods(self, constraint: Any) -> np.ndarray:
-        """First period of each row of a constraint (row)."""
+    def row_periods(self, constraint: Any) -> np.ndarray:
+        """Period at which each row of a constraint stands (row).
+
+        The first of its window, or the last where windows overlap.
+        """
         window = self._repeats.totals.get(id(constraint))
         if window is None:
             return np.arange(self.n_periods)
@@ -882,7 +936,7 @@ def _labels(all_copies: list[_Copies], periods: Sequence[str], size: int) -> np.
     labels = np.empty(size, object)
     for copies in all_copies:
         name, note = copies.component.name, copies.note
-        labels[copies.span] = [f"{name}@{periods[t]}{note}" for t in copies.first_periods]
+        labels[copies.span] = [f"{name}@{periods[t]}{note}" for t in copies.stands_at]
     return labels
 
 

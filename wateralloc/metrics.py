@@ -263,3 +263,353 @@ def gini(served: xr.DataArray, weight: xr.DataArray, dim: str) -> xr.DataArray:
     below = 2 * total * mean
     apart = apart.sum([dim, other[dim]])
     return xr.where(below > 0, apart / xr.where(below > 0, below, 1.0), 0.0)
+
+
+def mean_shortage_ratio(
+    demand: xr.DataArray, withdrawal: xr.DataArray, short: xr.DataArray
+) -> xr.DataArray:
+    """Deficit of all short periods over what is asked in them; 0 where none is short.
+
+    Vulnerability as a ratio: unlike :func:`vulnerability` long shortages count for their length.
+
+    Parameters
+    ----------
+    demand, withdrawal : DataArray [hm3] (..., time)
+    short : DataArray of bool (..., time)
+
+    Equation
+    --------
+    sum over short t of (demand(t) - withdrawal(t)) / sum over short t of demand(t).
+
+    Source
+    ------
+    Sandoval-Solis, McKinney & Loucks (2011), Sustainability index for water resources planning and
+    management, Journal of Water Resources Planning and Management 137(5).
+
+    Examples
+    --------
+    >>> asked = xr.DataArray([10.0, 10.0, 20.0], dims="time")
+    >>> given = xr.DataArray([10.0, 8.0, 10.0], dims="time")
+    >>> float(mean_shortage_ratio(asked, given, is_short(asked, given)))
+    0.4
+    """
+    asked = xr.where(short, demand, 0.0).sum("time")
+    missing = xr.where(short, demand - withdrawal, 0.0).sum("time")
+    return xr.where(asked > 0, missing / xr.where(asked > 0, asked, 1.0), 0.0)
+
+
+def sustainability_product(
+    reliability: xr.DataArray, resilience: xr.DataArray, vulnerability: xr.DataArray
+) -> xr.DataArray:
+    """Product of reliability, resilience and what is not vulnerable: low when one of them is.
+
+    Parameters
+    ----------
+    reliability, resilience : DataArray [1]
+    vulnerability : DataArray [1]
+        As a ratio: :func:`mean_shortage_ratio`, or :func:`worst_period` of deficit over demand.
+
+    Equation
+    --------
+    reliability x resilience x (1 - vulnerability).
+
+    Source
+    ------
+    Loucks (1997), Quantifying trends in system sustainability, Hydrological Sciences Journal 42(4).
+
+    Examples
+    --------
+    >>> parts = [xr.DataArray(value) for value in (0.5, 0.5, 0.5)]
+    >>> float(sustainability_product(*parts))
+    0.125
+    """
+    return reliability * resilience * (1.0 - vulnerability)
+
+
+def sustainability_geometric(
+    reliability: xr.DataArray, resilience: xr.DataArray, vulnerability: xr.DataArray
+) -> xr.DataArray:
+    """Geometric mean of reliability, resilience and what is not vulnerable.
+
+    On the scale of its parts, so that two users or policies can be compared.
+
+    Parameters
+    ----------
+    reliability, resilience, vulnerability : DataArray [1]
+        As in :func:`sustainability_product`.
+
+    Equation
+    --------
+    (reliability x resilience x (1 - vulnerability)) ^ (1/3).
+
+    Source
+    ------
+    Sandoval-Solis, McKinney & Loucks (2011).
+
+    Examples
+    --------
+    >>> parts = [xr.DataArray(value) for value in (0.5, 0.5, 0.5)]
+    >>> round(float(sustainability_geometric(*parts)), 9)
+    0.5
+    """
+    return sustainability_product(reliability, resilience, vulnerability) ** (1 / 3)
+
+
+def weighted_mean(measure: xr.DataArray, weight: xr.DataArray, dim: str) -> xr.DataArray:
+    """Mean of a measure over the claimants of a group, each counted by its weight; 0 without any.
+
+    Parameters
+    ----------
+    measure : DataArray [1] (..., claimant)
+        As the sustainability of each user.
+    weight : DataArray (..., claimant)
+        As its demand.
+    dim : name of the dimension of the claimants
+
+    Equation
+    --------
+    sum over i of w(i) x(i) / sum over i of w(i).
+
+    Source
+    ------
+    Sandoval-Solis, McKinney & Loucks (2011): sustainability by group.
+
+    Examples
+    --------
+    >>> measure = xr.DataArray([0.8, 0.4], dims="region")
+    >>> round(float(weighted_mean(measure, xr.DataArray([3.0, 1.0], dims="region"), "region")), 9)
+    0.7
+    """
+    total = weight.sum(dim)
+    return xr.where(total > 0, (measure * weight).sum(dim) / xr.where(total > 0, total, 1.0), 0.0)
+
+
+def hec_shortage_index(demand: xr.DataArray, withdrawal: xr.DataArray) -> xr.DataArray:
+    """Shortage index of the Hydrologic Engineering Center: a deep shortage counts by its square.
+
+    A year of 10 % shortage each year gives 1, the value often asked for in planning.
+
+    Parameters
+    ----------
+    demand, withdrawal : DataArray [hm3 a year] (..., time)
+        Sums of years, not of periods.
+
+    Equation
+    --------
+    100 / N sum over years of ((demand - withdrawal) / demand)^2; 0 for a year without demand.
+
+    Source
+    ------
+    US Army Corps of Engineers, Hydrologic Engineering Center (1975), Hydrologic Engineering Methods
+    for Water Resources Development, volume 8: Reservoir yield.
+
+    Examples
+    --------
+    >>> asked = xr.DataArray([100.0, 100.0], dims="time")
+    >>> round(float(hec_shortage_index(asked, xr.DataArray([90.0, 90.0], dims="time"))), 9)
+    1.0
+    """
+    missing = (1.0 - satisfaction(demand, withdrawal)).clip(min=0.0)
+    return 100.0 * (missing**2).mean("time")
+
+
+# --- equity among claimants, each counted once --------------------------------------------------
+
+
+def jain(served: xr.DataArray, dim: str) -> xr.DataArray:
+    """Jain's index of fairness: 1 when all are served alike, 1/n when one has all.
+
+    It is 1 where nobody is served.
+
+    Parameters
+    ----------
+    served : DataArray [1] (..., claimant)
+        Satisfaction.
+    dim : name of the dimension of the claimants
+
+    Equation
+    --------
+    (sum of s)^2 / (n sum of s^2).
+
+    Source
+    ------
+    Jain, Chiu & Hawe (1984), A quantitative measure of fairness, DEC Research Report TR-301.
+
+    Examples
+    --------
+    >>> float(jain(xr.DataArray([1.0, 0.0], dims="region"), "region"))
+    0.5
+    """
+    squares = served.sizes[dim] * (served**2).sum(dim)
+    below = xr.where(squares > 0, squares, 1.0)
+    return xr.where(squares > 0, served.sum(dim) ** 2 / below, 1.0)
+
+
+def theil(served: xr.DataArray, dim: str) -> xr.DataArray:
+    """Theil's index of inequality: 0 when all are served alike, ln n when one has all.
+
+    It is 0 where nobody is served.
+
+    Parameters
+    ----------
+    served : DataArray [1] (..., claimant)
+    dim : name of the dimension of the claimants
+
+    Equation
+    --------
+    1/n sum of (s / mean) ln(s / mean), with 0 ln 0 = 0.
+
+    Source
+    ------
+    Theil (1967), Economics and Information Theory, chapter 4.
+
+    Examples
+    --------
+    >>> round(float(theil(xr.DataArray([1.0, 0.0], dims="region"), "region")), 6)  # ln 2
+    0.693147
+    """
+    mean = served.mean(dim)
+    ratio = served / xr.where(mean > 0, mean, 1.0)
+    return (ratio * np.log(xr.where(ratio > 0, ratio, 1.0))).mean(dim)
+
+
+def theil_parts(served: xr.DataArray, group: xr.DataArray, dim: str) -> xr.Dataset:
+    """Split Theil's index into inequality between groups and within them; they add up to it.
+
+    Parameters
+    ----------
+    served : DataArray [1] (..., claimant)
+    group : DataArray of text (claimant)
+        As the region of each claimant.
+    dim : name of the dimension of the claimants
+
+    Returns
+    -------
+    Dataset
+        ``between``: as if all of a group had its mean; ``within``: the indices of the groups,
+        weighted by their share of the sum.
+
+    Equation
+    --------
+    sum over g of p(g) ln(mean(g) / mean) + sum over g of p(g) theil(g), p(g) = sum of s in g / sum
+    of s.
+
+    Source
+    ------
+    Theil (1967); Shorrocks (1980), The class of additively decomposable inequality measures,
+    Econometrica 48.
+
+    Examples
+    --------
+    >>> served = xr.DataArray([1.0, 0.0, 0.5, 0.5], dims="user")
+    >>> parts = theil_parts(served, xr.DataArray(["a", "a", "b", "b"], dims="user"), "user")
+    >>> float(parts.between), round(float(parts.within), 6)  # half of ln 2
+    (0.0, 0.346574)
+    """
+    sums = served.sum(dim)
+    below = xr.where(sums > 0, sums, 1.0)
+    mean = served.mean(dim)
+    between, within = xr.zeros_like(sums), xr.zeros_like(sums)
+    for name in np.unique(group.values):
+        inside = served.isel({dim: np.flatnonzero(group.values == name)})
+        part = inside.sum(dim) / below
+        ratio = inside.mean(dim) / xr.where(mean > 0, mean, 1.0)
+        between = between + part * np.log(xr.where(ratio > 0, ratio, 1.0))
+        within = within + part * theil(inside, dim)
+    return xr.Dataset({"between": between, "within": within})
+
+
+def atkinson(served: xr.DataArray, dim: str, aversion: float = 1.0) -> xr.DataArray:
+    """Atkinson's index: the share of the mean that equality would be worth giving up.
+
+    The larger the aversion, the more the worst served count; from 1 on it is 1 when one claimant
+    has nothing and another something.  It is 0 where nobody is served.
+
+    Parameters
+    ----------
+    served : DataArray [1] (..., claimant)
+    dim : name of the dimension of the claimants
+    aversion : to inequality, 0 or more
+
+    Equation
+    --------
+    1 - (mean of s^(1 - aversion))^(1 / (1 - aversion)) / mean; with aversion 1: 1 - geometric mean
+    / mean.
+
+    Source
+    ------
+    Atkinson (1970), On the measurement of inequality, Journal of Economic Theory 2.
+
+    Raises
+    ------
+    ValueError
+        The aversion is negative.
+
+    Examples
+    --------
+    >>> served = xr.DataArray([1.0, 0.25], dims="region")  # geometric mean 0.5, mean 0.625
+    >>> round(float(atkinson(served, "region")), 9)
+    0.2
+    """
+    if not aversion >= 0:
+        raise ValueError(f"aversion is {aversion}; must be 0 or more")
+    mean = served.mean(dim)
+    ratio = served / xr.where(mean > 0, mean, 1.0)
+    some = xr.where(ratio > 0, ratio, 1.0)
+    if aversion == 1:
+        equal = np.exp(np.log(some).mean(dim))
+    else:
+        power = 1.0 - aversion
+        equal = xr.where(ratio > 0, some**power, 0.0).mean(dim) ** (1.0 / power)
+    if aversion >= 1:
+        equal = xr.where((ratio > 0).all(dim), equal, 0.0)
+    return xr.where(mean > 0, 1.0 - equal, 0.0)
+
+
+def hoover(served: xr.DataArray, dim: str) -> xr.DataArray:
+    """Hoover's index: the share of all that would have to move to serve all alike.
+
+    It is 0 where nobody is served.
+
+    Parameters
+    ----------
+    served : DataArray [1] (..., claimant)
+    dim : name of the dimension of the claimants
+
+    Equation
+    --------
+    1/2 sum of |s / sum of s - 1/n|.
+
+    Source
+    ------
+    Hoover (1936), The measurement of industrial localization, Review of Economics and Statistics
+    18.
+
+    Examples
+    --------
+    >>> float(hoover(xr.DataArray([1.0, 0.0], dims="region"), "region"))
+    0.5
+    """
+    total = served.sum(dim)
+    parts = served / xr.where(total > 0, total, 1.0)
+    return xr.where(total > 0, 0.5 * abs(parts - 1.0 / served.sizes[dim]).sum(dim), 0.0)
+
+
+def gap(served: xr.DataArray, dim: str) -> xr.DataArray:
+    """Satisfaction of the best served less that of the worst served.
+
+    Parameters
+    ----------
+    served : DataArray [1] (..., claimant)
+    dim : name of the dimension of the claimants
+
+    Equation
+    --------
+    max of s - min of s.
+
+    Examples
+    --------
+    >>> float(gap(xr.DataArray([1.0, 0.25], dims="region"), "region"))
+    0.75
+    """
+    return served.max(dim) - served.min(dim)

@@ -33,7 +33,8 @@ def to_pyomo(case: Case, *, lines: bool = True) -> pyo.ConcreteModel:
         the first pass; else as it is, for a solver of nonlinear programs
 
     Variables and rows keep the names of the period model, indexed by (item, member, period number);
-    a row that holds for a window stands at the window's first period.  Each linear goal is an
+    a row that holds for a window stands at the window's first period, or at its last where windows
+    overlap.  Each linear goal is an
     ``Objective`` named ``goal_1``, ``goal_2``, ... in order, all deactivated but the first; members
     add up.  A ``share`` goal, which takes several programs, gives the objective of its first round.
 
@@ -81,7 +82,9 @@ class _Writer:
             for k, t in np.ndindex(self.shape):
                 home = 0 if id(item) in repeats.common else k
                 homes[id(item), k, t] = self._key(index, home, first[t])
-        written = pyo.Var(list(dict.fromkeys(homes.values())))
+        is_yes_or_no = any(item.is_binary() for item in variable.values())
+        domain = pyo.Binary if is_yes_or_no else pyo.Reals
+        written = pyo.Var(list(dict.fromkeys(homes.values())), domain=domain)
         full.add_component(_plain(variable.name), written)
         self.columns |= {place: written[key] for place, key in homes.items()}
         for item in variable.values():
@@ -127,11 +130,14 @@ class _Writer:
         value = np.atleast_1d(value[..., t if value.shape[-1] > 1 else 0])
         return float(value[k if value.size > 1 else 0])
 
-    def _at(self, expression: Any, k: int, t: int) -> Any:
-        """An expression of the period with the variables and data of one member and period."""
+    def _at(self, expression: Any, k: int, t: int, is_elsewhere: bool = False) -> Any:
+        """An expression of the period with the variables and data of one member and period.
+
+        In a period `is_elsewhere` its row does not stand: what counts once in a row is left out.
+        """
         if not is_potentially_variable(expression):
             return self._number(expression, k, t)
-        return _At(self, k, t).walk_expression(expression)
+        return _At(self, k, t, is_elsewhere).walk_expression(expression)
 
     def _truth(self, tangent: Tangent, k: int, t: int) -> Any:
         """What a line stands for, in one member and period."""
@@ -143,13 +149,14 @@ class _Writer:
         for index, item in constraint.items():
             if not item.active:
                 continue
-            window = self.m.repeats.totals.get(id(item), np.arange(self.shape[1]))
+            windows = self._windows(item)
+            is_overlapping = isinstance(self.m.repeats.totals.get(id(item)), tuple)
             for k in range(self.shape[0]):
-                for number in range(int(window.max()) + 1):
-                    inside = np.flatnonzero(window == number)
-                    if not inside.size:
-                        continue
-                    body = sum(self._at(item.body, k, int(t)) for t in inside)
+                for stands_at, inside in windows:
+                    body = sum(
+                        self._at(item.body, k, int(t), is_overlapping and t != stands_at)
+                        for t in inside
+                    )
                     limits = (
                         None
                         if limit is None
@@ -158,11 +165,19 @@ class _Writer:
                     )
                     row = _row(body, *limits)
                     if row is not None:
-                        rows[self._key(index, k, int(inside[0]))] = row
+                        rows[self._key(index, k, stands_at)] = row
         written = pyo.Constraint(list(rows))
         full.add_component(_plain(constraint.name), written)
         for key, row in rows.items():
             written[key] = row
+
+    def _windows(self, item: Any) -> list[tuple[int, np.ndarray]]:
+        """Period at which each row of a constraint stands, and the periods it adds up."""
+        window = self.m.repeats.totals.get(id(item), np.arange(self.shape[1]))
+        if isinstance(window, tuple):
+            return [(int(periods[-1]), periods) for periods in window]
+        all_inside = [np.flatnonzero(window == number) for number in range(int(window.max()) + 1)]
+        return [(int(inside[0]), inside) for inside in all_inside if inside.size]
 
     def _limit(self, limit: Any, k: int, t: int) -> float:
         """One period's part of a row's limit; infinite where the row has none."""
@@ -186,9 +201,10 @@ class _Writer:
 class _At(ExpressionReplacementVisitor):
     """Put the variables and data of one member and period into an expression."""
 
-    def __init__(self, writer: _Writer, k: int, t: int) -> None:
+    def __init__(self, writer: _Writer, k: int, t: int, is_elsewhere: bool) -> None:
         super().__init__(descend_into_named_expressions=True, remove_named_expressions=True)
         self.writer, self.k, self.t = writer, k, t
+        self.left_out = writer.m.repeats.once if is_elsewhere else ()
 
     def beforeChild(self, node: Any, child: Any, child_idx: int) -> tuple[bool, Any]:  # noqa: N802
         if child.__class__ in (int, float):
@@ -197,6 +213,8 @@ class _At(ExpressionReplacementVisitor):
             return False, float(np.broadcast_to(child, self.writer.shape)[self.k, self.t])
         if id(child) in self.writer.tangents:
             return False, self.writer._truth(self.writer.tangents[id(child)], self.k, self.t)
+        if id(child) in self.left_out:
+            return False, 0.0
         if child.is_variable_type():
             return False, self.writer._column(child, self.k, self.t)
         if child.is_parameter_type():

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from pyomo.common.collections import ComponentSet
 
 from wateralloc.errors import ModelError
+
+Overlapping = tuple[np.ndarray, ...]
+"""Periods of each of some windows that may overlap, each in time order and ending later than the
+one before it."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +41,18 @@ class Repeats:
     carried : variables that are another variable some periods ago
     shared : id of a variable -> window number of each period, one column a window
     common : ids of the shared variables that are one column for all members together
-    totals : id of a constraint -> window number of each period; its terms and its limits add up
-        over the window, and it is absent where the number is negative
+    totals : id of a constraint -> window number of each period, or the periods of each window where
+        windows overlap; its terms and its limits add up over a window, and it is absent where the
+        number is negative
+    once : id of variables that count in a row over overlapping windows in one period only
     noted : id -> component, of everything named in a note
     """
 
     carried: list[Carried] = field(default_factory=list)
     shared: dict[int, np.ndarray] = field(default_factory=dict)
     common: set[int] = field(default_factory=set)
-    totals: dict[int, np.ndarray] = field(default_factory=dict)
+    totals: dict[int, np.ndarray | Overlapping] = field(default_factory=dict)
+    once: set[int] = field(default_factory=set)
     noted: dict[int, Any] = field(default_factory=dict)
     _repeating: ComponentSet = field(default_factory=ComponentSet)
 
@@ -103,19 +111,39 @@ class Repeats:
                 self.common.add(id(one))
 
     def total(self, constraint: Any, window: Any) -> None:
-        """Let `constraint` hold for the sum over each window; -1 leaves a period out.
+        """Let `constraint` hold for the sum over each window.
 
         Both sides add up: write the limit as the amount of one period.
+
+        Parameters
+        ----------
+        constraint : Pyomo constraint of the period
+        window : window number of each period, -1 where it is in none (period); or, for windows that
+            overlap, a list with the periods of each, in time order.  Of these each must end later
+            than the one before, as its row stands at its last period.
 
         Raises
         ------
         ModelError
-            The constraint is a total already.
+            The constraint is a total already, or overlapping windows are not in time order.
         """
-        window = _window(constraint, window)
+        if isinstance(window, list | tuple) and all(np.ndim(periods) == 1 for periods in window):
+            window = _overlapping(constraint, window)
+        else:
+            window = _window(constraint, window)
         for one in _each(constraint):
             self._repeat(one)
             self.totals[id(one)] = window
+
+    def count_once(self, variable: Any) -> None:
+        """Let a variable count in each row over overlapping windows only where the row stands.
+
+        So each of these rows has a column of its own: the variable in the last period of its
+        window.  A shortfall needs it, lest one volume make up for what several windows miss.
+        """
+        for one in _each(variable):
+            self.once.add(id(one))
+            self.noted[id(one)] = one
 
     def _repeat(self, component: Any) -> None:
         """Take note that a component repeats in a way of its own."""
@@ -140,3 +168,20 @@ def _window(component: Any, window: Any) -> np.ndarray:
             "give one whole number for each period"
         )
     return number
+
+
+def _overlapping(component: Any, windows: Any) -> Overlapping:
+    runs = tuple(_window(component, periods) for periods in windows)
+    for run in runs:
+        if not run.size or run[0] < 0 or (np.diff(run) <= 0).any():
+            raise ModelError(
+                f"a window of '{component.name}' has the periods {run.tolist()}; give one or more, "
+                "counted from 0, in time order"
+            )
+    last = [int(run[-1]) for run in runs]
+    if any(before >= after for before, after in pairwise(last)):
+        raise ModelError(
+            f"the overlapping windows of '{component.name}' end in the periods {last}; "
+            "each must end later than the one before"
+        )
+    return runs

@@ -21,7 +21,7 @@ import scipy.sparse as sp
 from highspy._core import _Highs
 
 from wateralloc.errors import Infeasible, SolveError, Uncertified
-from wateralloc.horizon import MemberProgram
+from wateralloc.horizon import MemberProgram, with_coefficients
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,8 @@ FINE = 1e-9
 """An optimum with a larger primal violation is kept only if no other start gives a finer one."""
 GAP = 1e-9
 """Largest relative duality gap."""
+MIP_GAP = 1e-6
+"""Largest share by which an optimum with yes-or-no columns may lie above its bound."""
 FACE = 1e-8
 """A dual above this, of the scaled cost, puts its column or row on the optimal face."""
 
@@ -54,6 +56,9 @@ OPTIONS: dict[str, Any] = {
     "simplex_scale_strategy": 4,
     "primal_feasibility_tolerance": 1e-9,
     "dual_feasibility_tolerance": 1e-9,
+    "mip_feasibility_tolerance": 1e-8,
+    "mip_rel_gap": 0.0,
+    "mip_abs_gap": 1e-7,
 }
 """HiGHS options of every run.
 
@@ -175,6 +180,8 @@ class Stages:
     bases : optimal bases by the name of the optimum: those of a former, similar program to start
         from; those found here take their place
     start : basis to start the first optimum from, where `bases` has none for it
+    integers : columns that are yes or no; an optimum is found with them, and then once more as a
+        linear program with them fixed, which is what is certified and has duals
     """
 
     lp: MemberProgram
@@ -182,6 +189,7 @@ class Stages:
     optima: list[Optimum] = field(default_factory=list)
     bases: dict[str, Any] = field(default_factory=dict)
     start: Any = None
+    integers: np.ndarray = field(default_factory=lambda: np.empty(0, int))
 
     def __post_init__(self) -> None:
         lp = self.lp
@@ -195,6 +203,8 @@ class Stages:
             lp.row_upper.copy(),
         )
         self._highs: _Highs | None = None
+        self.changes: dict[tuple[int, int], float] = {}
+        """Coefficients that were changed, by row and column."""
 
     # --- one stage --------------------------------------------------------------------------
 
@@ -229,11 +239,14 @@ class Stages:
         else:
             columns = np.arange(scaled.size, dtype=np.int32)
             self._highs.changeColsCost(scaled.size, columns, scaled)
-        basis = self.bases.get(name, None if self.optima else self.start)
-        if basis is not None:
-            self._highs.setBasis(basis)
-        is_warm = basis is not None or bool(self.optima)
-        x, y, certificate, iterations, cold_again = self._solve(name, scaled, is_warm)
+        if self.integers.size:
+            x, y, certificate, iterations, cold_again = self._branch(name, scaled)
+        else:
+            basis = self.bases.get(name, None if self.optima else self.start)
+            if basis is not None:
+                self._highs.setBasis(basis)
+            is_warm = basis is not None or bool(self.optima)
+            x, y, certificate, iterations, cold_again = self._solve(name, scaled, is_warm)
         optimum = Optimum(
             name,
             sense,
@@ -289,6 +302,49 @@ class Stages:
             )
         raise SolveError(f"E404 {self.where}goal '{name}': the solver stopped with '{text}'")
 
+    def _branch(
+        self, name: str, cost: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, Certificate, int, bool]:
+        """Solve with yes-or-no columns, then as a linear program with them fixed."""
+        chosen = np.asarray(self.integers, np.int32)
+        whole = np.full(chosen.size, int(highspy.HighsVarType.kInteger), np.uint8)
+        self._highs.clearSolver()
+        self._highs.changeColsIntegrality(chosen.size, chosen, whole)
+        self._highs.run()
+        status, info = self._highs.getModelStatus(), self._highs.getInfo()
+        x = np.asarray(self._highs.getSolution().col_value)
+        bound = float(info.mip_dual_bound)
+        iterations = int(info.simplex_iteration_count)
+        self._highs.clearSolver()
+        self._highs.changeColsIntegrality(chosen.size, chosen, np.zeros_like(whole))
+        if status == highspy.HighsModelStatus.kInfeasible:
+            raise Infeasible(f"E402 {self.where}goal '{name}': no allocation meets all hard limits")
+        if status != highspy.HighsModelStatus.kOptimal:
+            text = self._highs.modelStatusToString(status)
+            raise SolveError(f"E404 {self.where}goal '{name}': the solver stopped with '{text}'")
+        lower, upper = self.lp.col_lower[chosen].copy(), self.lp.col_upper[chosen].copy()
+        decided = np.round(x[chosen])
+        self.bound_columns(chosen, decided, decided)
+        try:
+            found = self._solve(name, cost, is_warm=False)
+        finally:
+            self.bound_columns(chosen, lower, upper)
+        objective = float(cost @ found[0])
+        if objective - bound > MIP_GAP * (1 + abs(objective)):
+            raise Uncertified(
+                f"E405 {self.where}goal '{name}': with its yes-or-no decisions fixed the optimum "
+                f"is {objective:.9g}, but {bound:.9g} may be possible; report it with "
+                "`wateralloc export --to mps`"
+            )
+        return found[0], found[1], found[2], iterations + found[3], found[4]
+
+    def decide(self) -> None:
+        """Fix yes-or-no columns as the last optimum has them; what follows is linear."""
+        if self.integers.size:
+            decided = np.round(self.optima[-1].x[self.integers])
+            self.bound_columns(self.integers, decided, decided)
+            self.integers = np.empty(0, int)
+
     def _run(self, attempt: str) -> tuple[highspy.HighsModelStatus, np.ndarray, np.ndarray, int]:
         if attempt != "warm":
             self._highs.clearSolver()
@@ -309,9 +365,12 @@ class Stages:
     def hold(self) -> int:
         """Fix the optimal face of the last goal by bounds; return how many limits were fixed.
 
+        Yes-or-no columns are fixed too: only with them is there a face.
+
         Every optimum has each column with a nonzero reduced cost, and each row with a nonzero dual,
         at the limit its sign names (complementary slackness); these limits are all the face is.
         """
+        self.decide()
         lp, last = self.lp, self.optima[-1]
         y = last.y / last.cost_scale
         n_fixed = 0
@@ -361,6 +420,33 @@ class Stages:
                 self.lp.row_upper[rows],
             )
 
+    def change_coefficients(
+        self, rows: np.ndarray, columns: np.ndarray, values: np.ndarray
+    ) -> None:
+        """Set coefficients, each at a row and column of its own."""
+        if not len(rows):
+            return
+        self.changes |= {
+            (int(i), int(j)): float(v) for i, j, v in zip(rows, columns, values, strict=True)
+        }
+        self.lp = with_coefficients(self.lp, rows, columns, values)
+        if self._highs is not None:
+            for i, j, v in zip(rows, columns, values, strict=True):
+                self._highs.changeCoeff(int(i), int(j), float(v))
+
+    def mark(self) -> tuple[np.ndarray, ...]:
+        """Copy all bounds and limits."""
+        lp = self.lp
+        return tuple(a.copy() for a in (lp.col_lower, lp.col_upper, lp.row_lower, lp.row_upper))
+
+    def reset(self, mark: tuple[np.ndarray, ...]) -> None:
+        """Put bounds and limits back as they were at a mark."""
+        lp, (col_lower, col_upper, row_lower, row_upper) = self.lp, mark
+        columns = np.flatnonzero((lp.col_lower != col_lower) | (lp.col_upper != col_upper))
+        self.bound_columns(columns, col_lower[columns], col_upper[columns])
+        rows = np.flatnonzero((lp.row_lower != row_lower) | (lp.row_upper != row_upper))
+        self.bound_rows(rows, row_lower[rows], row_upper[rows])
+
 
 def load(lp: MemberProgram, cost: np.ndarray) -> _Highs:
     """Hand a program to a new HiGHS instance.
@@ -403,9 +489,24 @@ def load(lp: MemberProgram, cost: np.ndarray) -> _Highs:
     return highs
 
 
-def least_repair(
-    lp: MemberProgram, rows: np.ndarray, columns: np.ndarray
-) -> tuple[np.ndarray, np.ndarray] | None:
+@dataclass(frozen=True)
+class Repair:
+    """By how much limits must give way for a program to be feasible, and the proof of it.
+
+    Attributes
+    ----------
+    by_row, by_column : amount by which each limit gives way, positive where it must fall (a
+        minimum that cannot be met), negative where it must rise
+    y : dual of each row of the program (row); with -A'y on the columns it proves that less would
+        not do
+    """
+
+    by_row: np.ndarray
+    by_column: np.ndarray
+    y: np.ndarray
+
+
+def least_repair(lp: MemberProgram, rows: np.ndarray, columns: np.ndarray) -> Repair | None:
     """Find the least total amount by which limits must give way for the program to be feasible.
 
     Parameters
@@ -414,9 +515,8 @@ def least_repair(
 
     Returns
     -------
-    by_row, by_column : amount [hm3] by which each limit of `rows` and `columns` gives way, positive
-        where it must fall (a minimum that cannot be met), negative where it must rise; None
-        where no amount helps
+    Repair
+        None where no amount helps.
     """
     n_rows, n_columns = lp.row_lower.size, lp.col_lower.size
     n_soft, n_bent = rows.size, columns.size
@@ -445,11 +545,12 @@ def least_repair(
     )
     cost = np.concatenate([np.zeros(n_columns), np.ones(zeros.size)])
     try:
-        given = Stages(repair, "repair: ").optimise("least repair", cost).x[n_columns:]
+        optimum = Stages(repair, "repair: ").optimise("least repair", cost)
     except Infeasible:
         return None
+    given = optimum.x[n_columns:]
     up, down, bent_up, bent_down = np.split(given, np.cumsum([n_soft, n_soft, n_bent]))
-    return up - down, bent_up - bent_down
+    return Repair(up - down, bent_up - bent_down, optimum.y[:n_rows])
 
 
 def write_model(
@@ -459,6 +560,7 @@ def write_model(
     names: tuple[list[str], list[str]],
     path: Path,
     constant: float = 0.0,
+    integers: np.ndarray | None = None,
 ) -> None:
     """Write a program to a file in the format its ending names, ``.lp`` or ``.mps``.
 
@@ -468,6 +570,7 @@ def write_model(
     sense : ``minimise`` or ``maximise``
     names : of the columns and of the rows; HiGHS takes none that has a space
     constant : added to the objective
+    integers : columns that are yes or no
 
     Raises
     ------
@@ -475,6 +578,9 @@ def write_model(
         HiGHS refuses the model, a name or the file.
     """
     highs = load(lp, cost)
+    if integers is not None and integers.size:
+        whole = np.full(integers.size, int(highspy.HighsVarType.kInteger), np.uint8)
+        highs.changeColsIntegrality(integers.size, integers.astype(np.int32), whole)
     is_least = sense == "minimise"
     highs.changeObjectiveSense(
         highspy.ObjSense.kMinimize if is_least else highspy.ObjSense.kMaximize

@@ -272,6 +272,22 @@ class Pattern:
         return self.on(timeline.last_days)
 
 
+def years_between(first: np.datetime64, end: np.datetime64) -> float:
+    """Length of a run of days in years: 1 from a date to the same date a year later.
+
+    Examples
+    --------
+    >>> years_between(np.datetime64("2001-06-01"), np.datetime64("2002-06-01"))
+    1.0
+    """
+    months = []
+    for day in (first.astype("datetime64[D]"), end.astype("datetime64[D]")):
+        month = day.astype("datetime64[M]")
+        start, next_ = month.astype("datetime64[D]"), (month + 1).astype("datetime64[D]")
+        months.append(month.astype(int) + (day - start) / (next_ - start))
+    return float(months[1] - months[0]) / 12.0
+
+
 def day_of_year(days: np.ndarray) -> np.ndarray:
     """Day of a 365-day year, from 0; 29 February counts as 28 February."""
     month = days.astype("datetime64[M]")

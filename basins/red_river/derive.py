@@ -17,10 +17,10 @@ Run from anywhere::
 
 The script reads the hand-written tables beside it (``basin.yaml``, ``nodes.csv``, ``links.csv``,
 ``derivation/*.csv``) and writes ``patterns.csv``, ``curves.csv``, ``reservoirs.csv``,
-``demands.csv``, ``series/inflow_m3s.csv`` and, to compare results with, the recorded figures in
-``docs/validation/data`` two folders up. It is deterministic: same input, same bytes. At the end it
-checks inflow, energy of Hoa Binh, travel times and channel flows against the record and prints the
-tables that SOURCES.md carries; a figure outside its limit stops it with exit code 1.
+``demands.csv``, ``works.csv``, ``series/inflow_m3s.csv`` and, to compare results with, the recorded
+figures in ``docs/validation/data`` two folders up. It is deterministic: same input, same bytes. At
+the end it checks inflow, energy of Hoa Binh, travel times and channel flows against the record and
+prints the tables that SOURCES.md carries; a figure outside its limit stops it with exit code 1.
 
 The daily record is AI4RedRiver in-situ data (https://github.com/IvanSerina/AI4RedRiver), licensed
 CC BY 4.0, credit Prof. Ngo Le An (Thuyloi University) and Prof. Ivan Serina (University of
@@ -135,6 +135,11 @@ SOUND_EFFICIENCY = (0.7, 1.0)  # outside, a week's energy is not that of its flo
 HEAD_STEP_M = 5.0
 LEAST_WEEKS = 20
 MW_PER_M3S_M = 9.81e-3
+
+# Planned works, invented for the study
+KWH_PER_M3_M = MW_PER_M3S_M / 3.6  # to lift a m3 by a metre
+PRICE_VND_KWH = 2032.26  # EVNP23, as in hydropower.csv
+ROUNDED_TO_MILLION = 1000
 
 # Delta
 RATING_RELATION = "coefficients_level_vs_ln_{}_flow"
@@ -1285,6 +1290,79 @@ def build_storage_table(public: PublicData) -> pd.DataFrame:
     return pd.concat([expected, pd.DataFrame(rows, columns=expected.columns)])
 
 
+# ---------------------------------------------------------------------------------- works
+
+
+@dataclass(frozen=True)
+class WorkCost:
+    """Hold what a planned transfer costs.
+
+    Attributes
+    ----------
+    investment_million, annual_cost_million : float
+        Cost of building it and of its yearly upkeep [million VND].
+    pumping_vnd_m3 : float
+        Cost of the energy that lifts a m3 [VND].
+    """
+
+    investment_million: int
+    annual_cost_million: int
+    pumping_vnd_m3: int
+
+
+def compute_work_cost(row: pd.Series, capacity_m3s: float) -> WorkCost:
+    """Compute what a transfer costs from its length, lift and unit costs.
+
+    Parameters
+    ----------
+    row : Series
+        Row of ``derivation/works.csv``.
+    capacity_m3s : float
+        Capacity of its link.
+
+    Examples
+    --------
+    >>> row = pd.Series({"length_km": 10, "static_lift_m": 8, "loss_m_per_km": 0.2,
+    ...     "pump_efficiency_fraction": 0.75, "conduit_million_per_km": 1000,
+    ...     "pumping_million_per_mw": 1000, "upkeep_fraction": 0.1})
+    >>> compute_work_cost(row, capacity_m3s=100)
+    WorkCost(investment_million=23000, annual_cost_million=2300, pumping_vnd_m3=74)
+    """
+    lift_m = row["static_lift_m"] + row["loss_m_per_km"] * row["length_km"]
+    lift_m /= row["pump_efficiency_fraction"]
+    conduit = row["length_km"] * row["conduit_million_per_km"]
+    pumping = MW_PER_M3S_M * lift_m * capacity_m3s * row["pumping_million_per_mw"]
+    investment = round((conduit + pumping) / ROUNDED_TO_MILLION) * ROUNDED_TO_MILLION
+    return WorkCost(
+        investment,
+        round(investment * row["upkeep_fraction"]),
+        round(KWH_PER_M3_M * lift_m * PRICE_VND_KWH),
+    )
+
+
+def compute_works() -> dict[str, WorkCost]:
+    """Compute the cost of every work of ``derivation/works.csv``, by its link."""
+    works = pd.read_csv(DERIVATION / "works.csv").set_index("link")
+    capacity_m3s = pd.read_csv(BASIN / "links.csv").set_index("name")["capacity_m3s"]
+    return {link: compute_work_cost(row, capacity_m3s[link]) for link, row in works.iterrows()}
+
+
+def build_works() -> pd.DataFrame:
+    """Build works.csv."""
+    works = pd.read_csv(DERIVATION / "works.csv")
+    costs = compute_works()
+    return pd.DataFrame(
+        [
+            (row.name, row.work, row.link, cost.investment_million, cost.annual_cost_million,
+             f"{row.status}, {row.reason}; costs derived from derivation/works.csv")
+            for row in works.itertuples(index=False)
+            for cost in [costs[row.link]]
+        ],
+        columns=["name", "work", "link", "investment_million", "annual_cost_million",
+                 "meta_source"],
+    )  # fmt: skip
+
+
 # ---------------------------------------------------------------------------------- output
 
 
@@ -1365,6 +1443,7 @@ def write_tables(public: PublicData) -> pd.DataFrame:
     demands = compute_demands(public)
     demands["value_vnd_m3"] = demands["value_vnd_m3"].astype("Int64")
     demands.to_csv(BASIN / "demands.csv", index=False, lineterminator="\n")
+    build_works().to_csv(BASIN / "works.csv", index=False, lineterminator="\n")
     inflow = compute_inflow(public)
     (BASIN / "series").mkdir(exist_ok=True)
     inflow.to_csv(BASIN / "series" / "inflow_m3s.csv", float_format="%.3f", lineterminator="\n")
@@ -1481,11 +1560,18 @@ def find_faults(
             faults.append(
                 f"energy of Hoa Binh: {row.difference:+.1%} is outside {ENERGY_LIMIT:.0%}"
             )
-    written_m3s = pd.read_csv(BASIN / "links.csv").set_index("name")["initial_m3s"]
+    links = pd.read_csv(BASIN / "links.csv").set_index("name")
     for link, flow_m3s in under_way.items():
-        if written_m3s[link] != flow_m3s:
+        if links.at[link, "initial_m3s"] != flow_m3s:
             faults.append(
-                f"links.csv: initial_m3s of {link} is {written_m3s[link]}, not {flow_m3s}"
+                f"links.csv: initial_m3s of {link} is {links.at[link, 'initial_m3s']}, "
+                f"not {flow_m3s}"
+            )
+    for link, cost in compute_works().items():
+        if links.at[link, "cost_vnd_m3"] != cost.pumping_vnd_m3:
+            faults.append(
+                f"links.csv: cost_vnd_m3 of {link} is {links.at[link, 'cost_vnd_m3']}, "
+                f"not {cost.pumping_vnd_m3}"
             )
     if len(inflow) != N_DEKADS:
         faults.append(f"inflow has {len(inflow)} dekads, expected {N_DEKADS}")

@@ -51,6 +51,13 @@ def commands(page: str) -> list[str]:
     return found
 
 
+def write_rule_files(folder: Path) -> None:
+    """Write the files of the page on own rules beside the cases."""
+    page = (DOCS / "own_rules.md").read_text(encoding="utf-8")
+    for name, rule in re.findall(r"`(\w+\.py)`:\n\n```python\n(.*?)^```", page, re.DOTALL | re.M):
+        (folder / name).write_text(rule, encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
@@ -58,6 +65,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / part, folder / part)
     (rule,) = blocks("docs/case_file.md", "python")
     (folder / "cases" / "my_rule.py").write_text(rule, encoding="utf-8")
+    write_rule_files(folder / "cases")
     page = (DOCS / "case_file.md").read_text(encoding="utf-8")
     for table, rows in re.findall(r"`(\w+)\.csv`:\n\n```text\n(.*?)^```", page, re.DOTALL | re.M):
         path = folder / "basins" / "red_river" / f"{table}.csv"
@@ -74,7 +82,8 @@ def test_example_case_reads_without_faults(page: str, text: str, study: Path) ->
 
 
 def test_example_rules_build(study: Path) -> None:
-    (text,) = [block for _, block in case_blocks() if "rule: python" in block]
+    of_page = [block for page, block in case_blocks() if page == "docs/case_file.md"]
+    (text,) = [block for block in of_page if "rule: python" in block]
     path = study / "cases" / "example.yaml"
     path.write_text(text, encoding="utf-8")
     period = build_period(read_case(path))

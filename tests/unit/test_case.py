@@ -359,6 +359,22 @@ def test_a_path_that_is_missing_or_a_folder_is_told(here):
         assert faults_of(folder)[0].endswith("is a directory; must be a case file")
 
 
+def test_a_case_in_a_folder_below_is_found_by_its_name(here):
+    (here / "cases" / "family").mkdir(parents=True)
+    write(
+        here / "cases" / "family" / "wet.yaml", CASE.replace("basin: basin", "basin: ../../basin")
+    )
+    assert read_case("family/wet").name == "wet"
+    assert [read_case(name).name for name in ("none", "pilot/none")] == ["none", "none"]
+    assert read_case("works/none").name == "none_works"
+
+
+def test_a_name_below_a_folder_that_is_nowhere_is_told(here):
+    assert faults_of("pilot/nome") == [
+        "pilot/nome: E101 case file 'pilot/nome' is missing; did you mean 'pilot/none'?"
+    ]
+
+
 def test_the_bundle_holds_basins():
     assert (bundled_folder() / "basins" / "red_river" / "basin.yaml").is_file()
 

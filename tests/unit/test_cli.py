@@ -12,20 +12,25 @@ import shutil
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import Field
 from typer.testing import CliRunner, Result
 
 import wateralloc
 from tests.basins import tiny_basin, tiny_parts
 from wateralloc import case as cases
-from wateralloc import cli, job
+from wateralloc import catalogue, cli, job
 from wateralloc.errors import Infeasible, ModelError, SolveError, Uncertified
+from wateralloc.report.cells import cell
+from wateralloc.rules import Rule
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
@@ -277,6 +282,13 @@ def test_output_that_goes_nowhere_is_no_traceback(study: Path) -> None:
         ["check", "no_such_case"],
         ["check", "basins/tiny", "--set", "a=b"],
         ["table", "no_such_result"],
+        ["compare"],
+        ["compare", "small", "no_such_case"],
+        ["compare", "small", "basins"],
+        ["compare", "small", "--jobs", "0"],
+        ["compare", "small", "--member", "1999-01"],
+        ["compare", "small", "--out", "cases/small.yaml/out"],
+        ["rules", "no_such_rule"],
         ["export", "small", "--to", "docx"],
         ["export", "small", "--to", "lp", "--out", "model.txt"],
         ["new", "cases"],
@@ -485,9 +497,155 @@ def test_table_of_an_unknown_word(
 
 
 def test_cells_without_a_value_are_empty() -> None:
-    assert cli._cell(float("nan"), 1) == ""
+    assert cell(float("nan"), 1) == ""
     frame = pd.DataFrame({"a": [np.nan, 2.5]}, index=pd.Index(["x", "y"], name="name"))
     assert cli._decimals(frame) == 3
+
+
+# --- compare ------------------------------------------------------------------------------------
+
+CAPPED = """\
+schema: 1
+extends: small.yaml
+title: {en: A capped case, vi: Một ca có hạn mức}
+rules:
+  - {rule: quota, name: cap, sectors: [irrigation], volume_hm3: 100, window: year}
+"""
+
+
+@pytest.fixture
+def policies(study: Path) -> Path:
+    (study / "cases" / "capped.yaml").write_text(CAPPED, encoding="utf-8")
+    return study
+
+
+def test_compare_runs_prints_and_writes(
+    policies: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = succeed(command("compare", "small", "cases/capped.yaml", "--storage-on", "01-01"))
+    assert "A small case (run now)" in first
+    assert "reference: small · members: 1 (2001-01)." in first
+    folder = policies / "results" / "comparison"
+    wide = pd.read_csv(folder / "comparison.csv", index_col="policy")
+    assert wide.loc["capped", "sector.irrigation.deficit_hm3_year"] == pytest.approx(500, abs=1e-6)
+    assert wide.loc["small", "change.region.south.deficit_hm3_year"] == 0
+    for value in wide["deficit_hm3_year"]:
+        assert f" {value:.1f} " in first
+    assert "  added rule cap: quota, sectors: [irrigation], volume_hm3: 100, window: year" in first
+    monkeypatch.setattr(job, "run", never)
+    again = succeed(command("compare", "small", "capped", "--storage-on", "01-01"))
+    assert again == first.replace("(run now)", "(read)")
+    taken = succeed(
+        command("compare", "results/small", "results/capped", "--reference", "capped",
+                "--out", "tables", "--kept", "town:2@01-01..02-28")
+    )  # fmt: skip
+    assert "reference: capped" in taken
+    assert "removed rule cap" in taken
+    assert "town:2@01-01..02-28: kept" in " ".join(taken.split())
+    assert {path.name for path in (policies / "tables").iterdir()} == {
+        path.name for path in folder.iterdir()
+    }
+
+
+def test_compare_in_vietnamese(policies: Path, command: Command) -> None:
+    text = succeed(command("compare", "small", "capped", "--lang", "vi", width=160))
+    for word in (
+        "Một ca có hạn mức (vừa tính)", "Cơ chế", "Mức đáp ứng", "Phía Nam", "thêm quy tắc",
+        "Cái giá của mỗi vùng: thay đổi so với small", "kết quả: results/comparison/",
+    ):  # fmt: skip
+        assert word in text
+    for word in ("Deficit", "policy", "added", "Satisfaction", "run now", "reference"):
+        assert word not in text
+
+
+@pytest.mark.parametrize("width", [50, 80, 140])
+def test_compare_fits_the_terminal(policies: Path, command: Command, width: int) -> None:
+    text = succeed(command("compare", "small", "capped", width=width))
+    tables, _, clauses = text.partition("What differs from")
+    assert clauses
+    assert max(len(line) for line in tables.splitlines()) <= max(width, 60)
+    assert "…" not in text
+
+
+def test_compare_lists_the_faults_of_all_cases(policies: Path, command: Command) -> None:
+    for name in ("one", "other"):
+        text = CAPPED.replace("quota", f"quota_{name}")
+        (policies / "cases" / f"{name}.yaml").write_text(text, encoding="utf-8")
+    result = command("compare", "one", "small", "other")
+    assert (result.exit_code, result.stdout) == (2, "")
+    files = [line.split(":")[0] for line in result.stderr.splitlines()]
+    assert files == ["cases/one.yaml", "cases/other.yaml"]
+    assert not (policies / "results").exists()
+    dream = command("compare", "small", "capped", "--set", "rules.guarantee.flow_m3s=500")
+    assert (dream.exit_code, dream.stdout) == (3, "")
+    assert "2 of 2 cases have no result" in dream.stderr
+
+
+# --- rules --------------------------------------------------------------------------------------
+
+
+def test_rules_are_listed_with_a_line_each(command: Command) -> None:
+    text = succeed(command("rules", width=400))
+    other = succeed(command("rules", "--lang", "vi", width=400))
+    for package in ("rules", "goals"):
+        for kind, concept in catalogue.find(package).items():
+            for found in (text, other):
+                assert re.search(rf"^{kind}  +\S", found, re.M), kind
+            assert concept.vi
+            assert concept.vi in other
+            first = (concept.__doc__ or "").split("\n")[0].replace("`", "")
+            assert first in text
+    assert [line for line in text.splitlines() if line in ("rules", "goals")] == ["rules", "goals"]
+    assert "mục tiêu" in other.splitlines()
+    assert "\x1b" not in text
+
+
+def test_page_of_a_rule(command: Command) -> None:
+    for package in ("rules", "goals"):
+        for kind, concept in catalogue.find(package).items():
+            text = succeed(command("rules", kind, width=120))
+            assert text.startswith(f"{kind} ({package[:-1]})\n")
+            assert "``" not in text
+            assert "code-block" not in text
+            headings = {line.strip() for line in text.splitlines()}
+            assert {"Equation", "Example"} <= headings
+            keys = [field.alias or name for name, field in concept.model_fields.items()]
+            for key in keys:
+                assert re.search(rf"^{key}\b", text, re.M), (kind, key)
+    page = succeed(command("rules", "quota", "--lang", "vi", width=120))
+    assert "Phương trình" in page
+    assert catalogue.find("rules")["quota"].vi in page.replace("\n", " ")
+
+
+def test_a_rule_of_another_package_is_among_them(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = EntryPoint("mine", "elsewhere:Mine", "wateralloc.rules")
+    monkeypatch.setitem(sys.modules, "elsewhere", types.SimpleNamespace(Mine=Mine))
+    monkeypatch.setattr(
+        catalogue, "entry_points", lambda *, group: [point] if group == point.group else []
+    )
+    catalogue.find.cache_clear()
+    try:
+        assert re.search(r"^mine +Do as I say\.", succeed(command("rules")), re.M)
+        assert "how often" in succeed(command("rules", "mine"))
+        near = command("rules", "mien")
+    finally:
+        catalogue.find.cache_clear()
+    assert (near.exit_code, near.stdout) == (2, "")
+    assert near.stderr == "rules: E311 no rule or goal is called 'mien'; did you mean 'mine'?\n"
+
+
+class Mine(Rule):
+    """Do as I say.
+
+    Equation
+    --------
+    x = y
+    """
+
+    kind = "mine"
+    often: Annotated[int, Field(description="how often")] = 3
 
 
 # --- new ----------------------------------------------------------------------------------------
@@ -602,7 +760,7 @@ def test_version(command: Command) -> None:
 
 def test_help_names_every_command(command: Command) -> None:
     text = succeed(command("--help"))
-    for name in ("run", "check", "table", "new", "export", "schema"):
+    for name in ("run", "check", "table", "compare", "rules", "new", "export", "schema"):
         assert re.search(rf"^\W*{name} ", text, re.M)
     assert "Exit codes" in text
 

@@ -32,6 +32,7 @@ class Variable:
     before: str = ""
     lag: int = 0
     initial: Any = None
+    once: bool = False  # in rows over windows that overlap, counts where the row stands only
 
 
 @dataclass
@@ -41,7 +42,18 @@ class Row:
     constant: np.ndarray
     low: np.ndarray | None
     high: np.ndarray | None
-    window: np.ndarray | None = None
+    window: np.ndarray | list[np.ndarray] | None = None
+
+    def windows(self, n_periods: int) -> list[tuple[int, list[int]]]:
+        """Period at which each row stands, and the periods it adds up."""
+        if isinstance(self.window, list):
+            return [(int(periods[-1]), [int(t) for t in periods]) for periods in self.window]
+        number = range(n_periods) if self.window is None else [int(w) for w in self.window]
+        inside: dict[int, list[int]] = {}
+        for t, w in enumerate(number):
+            if w >= 0:
+                inside.setdefault(w, []).append(t)
+        return [(periods[0], periods) for periods in inside.values()]
 
 
 @dataclass
@@ -73,6 +85,8 @@ class Spec:
                 m.repeats.share(var, v.window, over_members=v.over_members)
             if v.before:
                 m.repeats.carry(var, m.component(v.before), v.lag, v.initial)
+            if v.once:
+                m.repeats.count_once(var)
         for r in self.rows:
             body = sum(param(c) * m.component(v) for v, c in r.terms) + param(r.constant)
             if r.low is r.high:
@@ -116,16 +130,16 @@ class Spec:
         matrix: dict[tuple[str, str], float] = {}
         limits: dict[str, list[float]] = {}
         for r in self.rows:
-            first: dict[int, int] = {}
-            for t in range(self.n_periods):
-                w = t if r.window is None else int(r.window[t])
-                if w < 0:
-                    continue
-                label = f"{r.name}@{first.setdefault(w, t)}"
+            for stands_at, t in (
+                (at, t) for at, periods in r.windows(self.n_periods) for t in periods
+            ):
+                label = f"{r.name}@{stands_at}"
                 limit = limits.setdefault(label, [0.0, 0.0])
                 for side, array, none in ((0, r.low, -np.inf), (1, r.high, np.inf)):
                     limit[side] += none if array is None else array[k, t] - r.constant[k, t]
                 for name, c in r.terms:
+                    if self.variables[name].once and isinstance(r.window, list) and t != stands_at:
+                        continue
                     key = label, self.column(name, t)
                     matrix[key] = matrix.get(key, 0.0) + c[k, t]
         return matrix, limits
@@ -163,6 +177,8 @@ def specs(draw: st.DrawFn) -> Spec:
         spec.variables[name] = Variable(
             name, *bounds(), before=before, lag=lag, initial=initial if shape else float(initial)
         )
+    for variable in spec.variables.values():
+        variable.once = draw(st.booleans())
     if draw(st.booleans()):  # notes need not come in the order in which they lean on each other
         spec.variables = dict(reversed(spec.variables.items()))
     for i in range(draw(st.integers(0, 4))):
@@ -170,7 +186,13 @@ def specs(draw: st.DrawFn) -> Spec:
         kind = draw(st.sampled_from(["==", "<=", ">=", "range"]))
         low = None if kind == "<=" else numbers(-9, 0)
         high = low if kind == "==" else None if kind == ">=" else numbers(0, 9)
-        window = rng.integers(-1, 3, spec.n_periods) if draw(st.booleans()) else None
+        window: Any = None
+        match draw(st.sampled_from(["each", "apart", "overlapping"])):
+            case "apart":
+                window = rng.integers(-1, 3, spec.n_periods)
+            case "overlapping":
+                ends = np.flatnonzero(rng.random(spec.n_periods) < 0.6)
+                window = [np.append(np.flatnonzero(rng.random(last) < 0.5), last) for last in ends]
         terms = [(name, numbers(-2, 3)) for name in names]
         spec.rows.append(Row(f"row{i}", terms, numbers(-3, 3), low, high, window))
     return spec
@@ -367,7 +389,43 @@ def test_total_that_is_absent_everywhere() -> None:
     m.repeats.total(m.row, np.full(3, -1))
     horizon = Horizon(m, 1, 3)
     assert horizon.stack().n_rows == 0
-    assert horizon.rows[id(m.row)].size == horizon.first_periods(m.row).size == 0
+    assert horizon.rows[id(m.row)].size == horizon.row_periods(m.row).size == 0
+
+
+def test_rows_of_windows_that_overlap() -> None:
+    """Two days together, each run by its last day: 0-1 and 1-2; limits add up too."""
+    m = period()
+    m.cap = pyo.Param(initialize=np.array([1.0, 2.0, 4.0]), **DATA)
+    m.two = pyo.Constraint(expr=m.x <= m.cap)
+    m.repeats.total(m.two, [np.array([0, 1]), np.array([1, 2])])
+    horizon = Horizon(m, 1, 3)
+    lp = horizon.stack().member(0)
+    rows = horizon.rows[id(m.two)]
+    x = horizon.columns[id(m.x)]
+    assert lp.matrix.toarray()[np.ix_(rows, x)].tolist() == [[1, 1, 0], [0, 1, 1]]
+    assert lp.row_upper[rows].tolist() == [3, 6]
+    assert [a.tolist() for a in horizon.windows(m.two)] == [[0, 1, 1, 2], [0, 2]]
+    assert horizon.row_periods(m.two).tolist() == [1, 2]
+    assert list(horizon.row_labels(["a", "b", "c"])[rows]) == ["two@b", "two@c"]
+
+
+def test_what_counts_once_is_a_column_of_its_own_for_each_window() -> None:
+    m = period()
+    m.two = pyo.Constraint(expr=m.x - m.y <= 1)
+    m.repeats.total(m.two, [np.array([0, 1]), np.array([0, 1, 2])])
+    m.repeats.count_once(m.y)
+    horizon = Horizon(m, 1, 3)
+    lp = horizon.stack().member(0)
+    rows, y = horizon.rows[id(m.two)], horizon.columns[id(m.y)]
+    assert lp.matrix.toarray()[np.ix_(rows, y)].tolist() == [[0, -1, 0], [0, 0, -1]]
+
+
+def test_overlapping_windows_beyond_the_horizon_are_refused() -> None:
+    m = period()
+    m.two = pyo.Constraint(expr=m.x <= 1)
+    m.repeats.total(m.two, [np.array([0, 3])])
+    with pytest.raises(ModelError, match=r"'two' name period 3 .*; the horizon has 3"):
+        Horizon(m, 1, 3).stack()
 
 
 def test_notes_on_indexed_components() -> None:

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import runpy
 import subprocess
 import sys
+import textwrap
 import tomllib
+import unicodedata
 import zipfile
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from ruamel.yaml import YAML
 
 import wateralloc
 from wateralloc import catalogue
-from wateralloc.errors import CODES
+from wateralloc.case.items import items_of_data
+from wateralloc.errors import CODES, Position
+from wateralloc.report.pages import split_docstring
 from wateralloc.units import UNITS
 
 ROOT = Path(__file__).resolve().parents[2]
+VIETNAMESE = set(
+    "ăâđêôơưáàảãạắằẳẵặấầẩẫậéèẻẽẹếềểễệíìỉĩịóòỏõọốồổỗộớờởỡợúùủũụứừửữựýỳỷỹỵ"
+    "ĂÂĐÊÔƠƯÁÀẢÃẠẮẰẲẴẶẤẦẨẪẬÉÈẺẼẸẾỀỂỄỆÍÌỈĨỊÓÒỎÕỌỐỒỔỖỘỚỜỞỠỢÚÙỦŨỤỨỪỬỮỰÝỲỶỸỴ"
+)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CONCEPTS = [
     (package, kind)
@@ -28,6 +40,7 @@ CONCEPTS = [
     for kind, concept in catalogue.find(package).items()
     if concept.__module__.startswith("wateralloc.")
 ]
+CLAUSES = [(package, kind) for package, kind in CONCEPTS if package != "parts"]
 
 
 def run_here(*command: object) -> str:
@@ -79,14 +92,107 @@ def test_concept_has_its_test_and_golden_lp(package: str, kind: str) -> None:
 
 @pytest.mark.parametrize("package", ["parts", "rules", "goals"])
 def test_golden_lp_belongs_to_a_concept(package: str) -> None:
-    kinds = {kind for of, kind in CONCEPTS if of == package}
-    assert {path.stem for path in (ROOT / "tests" / package / "golden").glob("*.lp")} <= kinds
+    kinds = [kind for of, kind in CONCEPTS if of == package]
+    for path in (ROOT / "tests" / package / "golden").glob("*.lp"):
+        of_kind = any(path.stem == kind or path.stem.startswith(f"{kind}_") for kind in kinds)
+        assert of_kind, f"{path.name} belongs to nothing in {package}"
 
 
 @pytest.mark.parametrize(("package", "kind"), CONCEPTS)
 def test_concept_is_its_own_reference_page(package: str, kind: str) -> None:
-    text = catalogue.find(package)[kind].__doc__ or ""
-    assert "Equation\n" in text, f"the docstring of {package}/{kind} has no section Equation"
+    lead, sections = page_of(package, kind)
+    assert "Equation" in sections, f"the docstring of {package}/{kind} has no section Equation"
+    first, _, rest = lead.partition("\n\n")
+    assert first.endswith("."), f"the first line of {package}/{kind} says what it does, in one line"
+    assert "\n" not in first
+    if package != "parts":
+        assert rest, f"the docstring of {package}/{kind} says no more than its first line"
+
+
+@pytest.mark.parametrize(("package", "kind"), CLAUSES)
+def test_clause_names_its_source(package: str, kind: str) -> None:
+    source = page_of(package, kind)[1].get("Source", "")
+    assert source, f"the docstring of {package}/{kind} has no section Source: a law, or a paper"
+    is_named = re.search(r"\b(1[5-9]|20)\d\d\b|Art\. \d|the user", source, re.IGNORECASE)
+    assert is_named, (
+        f"Source of {package}/{kind} names no author and year, and no article: {source}"
+    )
+
+
+@pytest.mark.parametrize(("package", "kind"), CLAUSES)
+def test_clause_has_a_line_of_vietnamese(package: str, kind: str) -> None:
+    line = catalogue.find(package)[kind].vi
+    assert line, f"{package}/{kind} has no `vi`, a line of Vietnamese that says what it does"
+    assert VIETNAMESE & set(unicodedata.normalize("NFC", line)), f"no letter of {line!r} has a mark"
+    assert line == unicodedata.normalize("NFC", line).strip()
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(("package", "kind"), CLAUSES)
+def test_example_of_a_clause_is_valid(package: str, kind: str) -> None:
+    """Every block of its Example is YAML of a case, and the clause in it fits its model."""
+    text = page_of(package, kind)[1].get("Example", "")
+    blocks = re.findall(r"^\.\. code-block:: yaml\n\n((?:[ ]+.*\n|\n)+)", text + "\n", re.MULTILINE)
+    assert blocks, f"the docstring of {package}/{kind} has no Example in YAML"
+    found = [clause for block in blocks for clause in clauses_of(package, textwrap.dedent(block))]
+    own = [clause for clause in found if clause[1] == kind]
+    assert own, f"the Example of {package}/{kind} has no {kind} in it"
+    for of, named, body in found:
+        concept = catalogue.find(of)
+        assert named in concept, f"the Example of {package}/{kind} names an unknown {named}"
+        concept[named].model_validate(body)
+
+
+@pytest.mark.parametrize(("package", "kind"), CLAUSES)
+def test_clause_has_a_broken_input_and_its_message(package: str, kind: str) -> None:
+    folder = ROOT / "tests" / "errors" / f"{package.removesuffix('s')}_{kind}"
+    missing = [name for name in ("case.yaml", "expected.txt") if not (folder / name).is_file()]
+    assert not missing, f"{folder.relative_to(ROOT)} has no {' and no '.join(missing)}; add it"
+    (clauses,) = [
+        value
+        for key, value in YAML(typ="safe", pure=True).load(folder / "case.yaml").items()
+        if key == package
+    ]
+    kinds = {c.get("rule") if package == "rules" else next(iter(c)) for c in clauses}
+    assert kind in kinds, f"{folder.name}/case.yaml has no {kind}"
+
+
+def test_broken_inputs_of_clauses_belong_to_one() -> None:
+    folders = {
+        path.name
+        for of in ("rule", "goal")
+        for path in (ROOT / "tests" / "errors").glob(f"{of}_*")
+        if path.is_dir()
+    }
+    known = {f"{package.removesuffix('s')}_{kind}" for package, kind in CLAUSES}
+    assert folders <= known, f"{sorted(folders - known)} belong to no rule or goal"
+
+
+def page_of(package: str, kind: str) -> tuple[str, dict[str, str]]:
+    """What leads the docstring of a concept, and its sections by name."""
+    lead, sections = split_docstring(inspect.getdoc(catalogue.find(package)[kind]) or "")
+    return lead, dict(sections)
+
+
+def clauses_of(package: str, text: str) -> Iterator[tuple[str, str, Any]]:
+    """Rules and goals of a block of YAML: package, kind and body of each.
+
+    Parameters
+    ----------
+    package : what a bare list in the block is
+    """
+    data = YAML(typ="safe", pure=True).load(text)
+    read = items_of_data(data, Position("example"), ROOT).plain()  # dates as text, as in a case
+    for of, clauses in (read if isinstance(read, dict) else {package: read}).items():
+        if of not in ("rules", "goals"):
+            continue
+        for clause in clauses:
+            body = dict(clause)
+            if of == "rules":
+                yield of, body.pop("rule"), body
+            else:
+                ((kind, value),) = body.items()
+                yield of, kind, {} if value is None else value
 
 
 # --- public names -------------------------------------------------------------------------------
@@ -143,6 +249,6 @@ def test_manual_is_generated_from_the_declarations(tmp_path: Path) -> None:
     assert all(f"`_{suffix}`" in page["units"] for suffix in UNITS)
     for package, kind in CONCEPTS:
         assert f"\n## {kind}\n" in page[package]
-        for table in getattr(catalogue.find(package)[kind], "tables", ()):
+        for table in catalogue.find(package)[kind].tables if package == "parts" else ():
             assert f"\n## {table.name}.csv\n" in page["tables"]
             assert all(f"`{column.name}" in page["tables"] for column in table.columns)

@@ -13,7 +13,7 @@ from tests.basins import month_starts
 from tests.small import inflow, make_case
 from wateralloc import Infeasible
 from wateralloc.case import Case
-from wateralloc.foresight.perfect import MemberStage, explain_infeasible, solve_perfect
+from wateralloc.foresight.perfect import MemberStage, solve_perfect
 from wateralloc.horizon import Horizon
 from wateralloc.period import build_period
 from wateralloc.solve import Stages
@@ -161,19 +161,17 @@ def asked(folder: Path, inflows: Any = (10, 4), flow: float = 5, **more: Any) ->
     return river(folder, inflows, rules=[rule], **more)
 
 
-def test_rule_is_named_with_what_it_asks_and_what_can_reach_it(tmp_path: Path) -> None:
+def test_infeasible_goal_is_told_with_its_conflicts(tmp_path: Path) -> None:
+    """What they are is for tests/unit/test_conflict.py."""
     with pytest.raises(Infeasible) as raised:
         solve_perfect(asked(tmp_path))
-    head, *lines = str(raised.value).splitlines()
+    head, conflict, change = str(raised.value).splitlines()
     assert head.startswith("E402 case, member 2001-01: goal '1 meet all': no allocation")
-    (line,) = lines
-    assert line.startswith("E402 minimum_delivery 'sea' (")
-    assert "case.yaml:" in line
-    assert ") cannot be met by 1 hm3 in all: 2001-01-02 by 11.57 m3/s" in line
-    assert "(asks 57.87, 46.3 can reach it); lower it, make it soft" in line
+    assert conflict.startswith("E402 conflict of 1 hm3 (11.57 m3/s) on 2001-01-02: ")
+    assert change.startswith("E402 least change: 1 hm3 of minimum_delivery 'sea' (")
 
 
-def test_only_rules_that_must_give_way_are_named(tmp_path: Path) -> None:
+def test_only_rules_that_take_part_are_named(tmp_path: Path) -> None:
     rules = [
         {"rule": "minimum_delivery", "name": "sea", "at": "river", "flow_m3s": 5 * M3S},
         {"rule": "quota", "name": "cap", "volume_hm3": 1, "window": "horizon"},
@@ -189,48 +187,6 @@ def test_soft_rule_is_never_to_blame(tmp_path: Path) -> None:
         "soft": {"goal": 1},
     }  # fmt: skip
     assert solve_perfect(river(tmp_path, rules=[rule])).stages[0][0].value == pytest.approx(184)
-
-
-def test_environmental_flow_is_named_when_no_rule_can_help(tmp_path: Path) -> None:
-    flows = [{"name": "life", "node": "river", "minimum_hm3_day": 7}]
-    with pytest.raises(Infeasible) as raised:
-        solve_perfect(river(tmp_path, environmental_flows=flows))
-    (line,) = str(raised.value).splitlines()[1:]
-    assert line.startswith("E402 environmental flow 'life' cannot be met by 3 hm3 in all: 2001-01")
-
-
-def test_limits_of_links_and_storages_come_last(tmp_path: Path) -> None:
-    """A lake that must end at 50 and holds 10, with 14 to come; its outlet passes 1 at least."""
-    lake = {
-        "nodes": [{"name": "lake", "kind": "reservoir"}, {"name": "sea", "kind": "sink"}],
-        "links": [
-            {"name": "outlet", "from": "lake", "to": "sea", "kind": "reach",
-             "minimum_hm3_day": 1}
-        ],
-        "reservoirs": [
-            {"name": "lake", "dead_hm3": 5, "normal_hm3": 60, "initial_hm3": 10,
-             "target_hm3": 50}
-        ],
-        "demands": [{"name": "farm", "node": "lake", "sector": "x", "demand_hm3_day": 1}],
-        "series": inflow(lake=[10, 4]),
-    }  # fmt: skip
-    with pytest.raises(Infeasible) as raised:
-        solve_perfect(river(tmp_path, **lake))
-    lines = str(raised.value).splitlines()[1:]
-    # 50 - (10 + 14 - 2) = 28 are missing, whichever limits give way
-    assert sum(float(line.split(" by ")[1].split(" hm3")[0]) for line in lines) == 28
-    assert any("storage limits of 'lake'" in line for line in lines)
-
-
-def test_balance_that_cannot_close_is_told(tmp_path: Path) -> None:
-    """No limit that may give way is in the way: a balance asks for 9 and for 8."""
-    stage = stage_of(river(tmp_path))
-    m = stage.period.model
-    lp = stage.horizon.stack()
-    lp.row_lower[0, stage.horizon.rows[id(m.balance["sea"])]] = 9.0
-    lp.row_upper[0, stage.horizon.rows[id(m.balance["sea"])]] = 8.0
-    text = explain_infeasible(stage.period, stage.horizon, 0)
-    assert text.startswith("E402 the water balance itself cannot close: check inflows")
 
 
 def test_member_that_is_infeasible_is_named(tmp_path: Path) -> None:

@@ -175,7 +175,8 @@ def scalars(period: Period) -> Period:
     """Put one number into every Param: units are checked on scalars."""
     for param in period.model.component_data_objects(pyo.Param):
         if isinstance(param.value, np.ndarray):
-            param.set_value(float(param.value.max()))
+            # not 0: Pyomo takes a limit of 0 for one without unit
+            param.set_value(float(param.value.max()) or 1.0)
     return period
 
 

@@ -69,7 +69,38 @@ def test_share_leaves_no_period_out(m: pyo.ConcreteModel) -> None:
         m.repeats.share(m.a, [0, -1])
 
 
-@pytest.mark.parametrize("window", [[0.0, 1.0], [[0, 1]], "ab", 3])
+def test_windows_may_overlap_in_a_total(m: pyo.ConcreteModel) -> None:
+    m.repeats.total(m.row, [[0, 1], np.array([1, 2, 4])])
+    assert {id(one) for one in m.row.values()} == set(m.repeats.totals)
+    assert [run.tolist() for run in m.repeats.totals[id(m.row["x"])]] == [[0, 1], [1, 2, 4]]
+    assert m.repeats.totals[id(m.row["x"])] is m.repeats.totals[id(m.row["y"])]
+
+
+def test_no_window_at_all_is_a_total_without_rows(m: pyo.ConcreteModel) -> None:
+    m.repeats.total(m.row, [])
+    assert m.repeats.totals[id(m.row["x"])] == ()
+
+
+@pytest.mark.parametrize(
+    ("windows", "text"),
+    [
+        ([[1, 0]], r"a window of 'row' has the periods \[1, 0\]; give one or more"),
+        ([[0, 0]], r"has the periods \[0, 0\]; .* in time order"),
+        ([[-1, 0]], r"has the periods \[-1, 0\]; .* counted from 0"),
+        ([np.empty(0, int)], r"has the periods \[\]; give one or more"),
+        ([[0, 1], [1]], r"'row' end in the periods \[1, 1\]; each must end later"),
+        ([[0.5, 1]], "give one whole number for each period"),
+    ],
+)
+def test_overlapping_windows_are_in_time_order(
+    m: pyo.ConcreteModel, windows: Any, text: str
+) -> None:
+    with pytest.raises(ModelError, match=text):
+        m.repeats.total(m.row, windows)
+    assert not m.repeats.noted
+
+
+@pytest.mark.parametrize("window", [[0.0, 1.0], np.array([[0, 1]]), "ab", 3])
 def test_window_is_one_whole_number_a_period(m: pyo.ConcreteModel, window: Any) -> None:
     with pytest.raises(ModelError, match="give one whole number for each period"):
         m.repeats.total(m.row, window)

@@ -363,7 +363,7 @@ def repair(
     lp: MemberProgram, rows: Sequence[int] = (), columns: Sequence[int] = ()
 ) -> tuple[list[float], list[float]] | None:
     found = least_repair(lp, np.array(rows, int), np.array(columns, int))
-    return None if found is None else tuple(part.tolist() for part in found)
+    return None if found is None else (found.by_row.tolist(), found.by_column.tolist())
 
 
 def test_minimum_falls_by_what_is_missing() -> None:

@@ -18,8 +18,10 @@ def bundled_folder() -> Path:
 
 
 def bundled_cases() -> dict[str, Path]:
-    """Cases that come with the package, by name."""
-    return {path.stem: path for path in sorted((bundled_folder() / "cases").glob("*.yaml"))}
+    """Cases that come with the package, by name, as pilot/none in a folder; the shallowest first."""
+    cases = bundled_folder() / "cases"
+    paths = sorted(cases.rglob("*.yaml"), key=lambda path: (len(path.parts), path))
+    return {path.relative_to(cases).with_suffix("").as_posix(): path for path in paths}
 
 
 def is_path(text: str) -> bool:
@@ -31,9 +33,13 @@ def find_case(text: str, folder: Path, at: Position, findings: Findings) -> Path
     """Path of a case that is named by a path or by its name."""
     path = folder / text
     tried = [path]
-    if not is_path(text):
+    if not text.endswith(_ENDINGS):
         tried += [folder / f"{text}.yaml", folder / "cases" / f"{text}.yaml"]
-        tried += [bundled for name, bundled in bundled_cases().items() if name == text]
+        tried += [
+            bundled
+            for name, bundled in bundled_cases().items()
+            if name == text or name.endswith(f"/{text}")
+        ]
     for candidate in tried:
         if candidate.is_file():
             return candidate
@@ -41,13 +47,13 @@ def find_case(text: str, folder: Path, at: Position, findings: Findings) -> Path
         findings.add(at, "E102", f"'{text}' is a directory; must be a case file", CaseError)
         return None
     if is_path(text):
-        near = suggest(path.name, _names_beside(path))
+        near = suggest(path.name, _names_beside(path)) or suggest(text, bundled_cases())
         what = f"case file '{text}' is missing{near or '; give the path of one'}"
         findings.add(at, "E101", what, CaseError)
         return None
     here = {p.stem for f in (folder, folder / "cases") for p in f.glob("*.yaml")}
     places = listed(f"'{shown(place)}'" for place in tried)
-    known = sorted({*here, *bundled_cases()})
+    known = sorted({*here, *(name.rpartition("/")[2] for name in bundled_cases())})
     findings.add(
         at,
         "E305",

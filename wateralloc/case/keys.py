@@ -140,6 +140,14 @@ class CaseKeys(_Keys):
             "still; fixed: one pass, at fixed heads"
         ),
     ] = LinearisationKeys()
+    integers: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="whether rules may have decisions of yes or no, such as triggers by "
+            "storage; goes with linearisation: fixed",
+        ),
+    ] = False
     riverbed: Annotated[
         int | None,
         Field(

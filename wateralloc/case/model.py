@@ -32,9 +32,10 @@ class Case:
     ----------
     title : language (``en``, ``vi``) -> title
     members : hydrologies, in the order of results
-    rule_positions : where each rule stands
+    rule_positions, goal_positions : where each rule and each goal stands
     foresight : ``perfect``
     linearisation : how often what is not linear is updated
+    integers : whether rules may have decisions of yes or no
     riverbed : year whose rating curves and splits hold
     works : works that are switched on, and the day each opens
     demand_year : year to which demands are projected; None: as in the basin
@@ -51,10 +52,12 @@ class Case:
     rules: tuple[Rule, ...] = ()
     rule_positions: tuple[Position, ...] = ()
     goals: tuple[Goal, ...] = ()
+    goal_positions: tuple[Position, ...] = ()
     title: dict[str, str] = field(default_factory=dict)
     description: str = ""
     foresight: str = "perfect"
     linearisation: LinearisationKeys = field(default_factory=LinearisationKeys)
+    integers: bool = False
     riverbed: int = 0
     works: dict[str, np.datetime64] = field(default_factory=dict)
     demand_year: int | None = None
@@ -192,6 +195,7 @@ def build_case(
     *,
     name: str = "case",
     linearisation: LinearisationKeys | None = None,
+    integers: bool = False,
     riverbed: int | None = None,
     works: Mapping[str, Any] | None = None,
     demand_year: int | None = None,
@@ -222,6 +226,7 @@ def build_case(
     named = tuple(
         rule if rule.name else rule.model_copy(update={"name": rule.kind}) for rule in rules
     )
+    ordered = tuple(goals)
     return Case(
         name=name,
         title={"en": name, "vi": name},
@@ -230,8 +235,10 @@ def build_case(
         members=tuple(members),
         rules=named,
         rule_positions=(here,) * len(named),
-        goals=tuple(goals),
+        goals=ordered,
+        goal_positions=(here,) * len(ordered),
         linearisation=linearisation or LinearisationKeys(),
+        integers=integers,
         riverbed=first_year(timeline) if riverbed is None else riverbed,
         works={work: np.datetime64(day, "D") for work, day in (works or {}).items()},
         demand_year=demand_year,

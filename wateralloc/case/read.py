@@ -24,7 +24,7 @@ from wateralloc.timeline import Timeline
 
 if TYPE_CHECKING:
     from wateralloc.goals import Goal
-    from wateralloc.rules import Rule
+    from wateralloc.rules import Rule, Soft
 
 
 def read_case(
@@ -75,10 +75,18 @@ class _Reader:
         chain.drop_rules(items, items.value.pop("without", None))
         self.items, self.is_whole = items, chain.is_whole
         keys = self._keys()
+        if keys is not None and keys.integers and keys.linearisation.is_updated:
+            self._fault(
+                self._at("integers"),
+                "E332",
+                "integers is true while linearisation is updated; decisions of yes or no are made "
+                "in one pass: write `linearisation: fixed` too",
+            )
         basin, is_sound = self._basin()
         timeline = self._timeline(basin)
         rules = self._rules(basin, is_sound)
         goals = self._goals(basin, is_sound)
+        self._check_penalties([goal for goal, _ in goals])
         item = items.get("hydrology")
         # its own faults are found among the keys of the case
         hydrology = Checker(Findings()).check(Hydrology, item, "") if item else Hydrology()
@@ -107,9 +115,11 @@ class _Reader:
             members=members,
             rules=tuple(rule for rule, _ in rules),
             rule_positions=tuple(at for _, at in rules),
-            goals=tuple(goals),
+            goals=tuple(goal for goal, _ in goals),
+            goal_positions=tuple(at for _, at in goals),
             foresight=keys.foresight,
             linearisation=keys.linearisation,
+            integers=keys.integers,
             riverbed=first_year(timeline) if keys.riverbed is None else keys.riverbed,
             works={work: np.datetime64(day, "D") for work, day in keys.works.items()},
             demand_year=keys.demand.year,
@@ -191,6 +201,7 @@ class _Reader:
         rules: list[tuple[Rule, Position]] = []
         named: dict[str, Position] = {}
         n_goals = len(self._list("goals"))
+        self._soft: list[tuple[str, Soft, Item]] = []
         for item in self._list("rules"):
             kind = item.get("rule")
             if not isinstance(item.value, dict):
@@ -213,15 +224,29 @@ class _Reader:
             if rule is None:
                 continue
             rules.append((rule, item.at))
-            if rule.soft is not None and n_goals and rule.soft.goal > n_goals + 1:
-                self._fault(
-                    item.deepest(("soft", "goal")).at,
-                    "E303",
-                    f"soft.goal of rule '{text}' is {rule.soft.goal} but the case has {n_goals} "
-                    f"goals; must be from 1 to {n_goals + 1} (after the last)",
-                )
+            if rule.soft is not None:
+                self._soft.append((rule.name, rule.soft, item))
+                has_price = rule.soft.penalty is not None
+                last = n_goals if has_price else n_goals + 1
+                if n_goals and rule.soft.goal is not None and rule.soft.goal > last:
+                    self._fault(
+                        item.deepest(("soft", "goal")).at,
+                        "E303",
+                        f"soft.goal of rule '{text}' is {rule.soft.goal} but the case has "
+                        f"{n_goals} goals; must be from 1 to {last}"
+                        + ("" if has_price else " (after the last)"),
+                    )
             self._check_names(rule, item, basin, is_sound)
         return rules
+
+    def _check_penalties(self, goals: list[Goal]) -> None:
+        """Check that a goal counts each penalty of a soft rule."""
+        if len(goals) < len(self._list("goals")):
+            return  # a goal has faults of its own
+        for name, soft, item in self._soft:
+            if soft.goal is None or soft.goal <= len(goals):
+                for key, code, text in soft.check(name, goals):
+                    self._fault(item.deepest(("soft", key)).at, code, text)
 
     def _check_rule_name(
         self, text: Any, name: Item, item: Item, named: dict[str, Position]
@@ -239,9 +264,9 @@ class _Reader:
             )
         named.setdefault(text, item.at)
 
-    def _goals(self, basin: Basin | None, is_sound: bool) -> list[Goal]:
+    def _goals(self, basin: Basin | None, is_sound: bool) -> list[tuple[Goal, Position]]:
         kinds = find("goals")
-        goals: list[Goal] = []
+        goals: list[tuple[Goal, Position]] = []
         for number, item in enumerate(self._list("goals"), 1):
             if not isinstance(item.value, dict):
                 continue
@@ -262,7 +287,7 @@ class _Reader:
                 body.value = {}
             goal = Checker(self.findings).check(kinds[kind], body, f"goal {number} ({kind})")
             if goal is not None:
-                goals.append(goal)
+                goals.append((goal, item.at))
                 self._check_names(goal, body, basin, is_sound)
         return goals
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from wateralloc.case import Case
-from wateralloc.errors import Infeasible, SolveError, listed
+from wateralloc.errors import Infeasible, SolveError
+from wateralloc.foresight.conflict import explain_infeasible
 from wateralloc.foresight.successive import (
     Convergence,
     Face,
@@ -21,22 +22,20 @@ from wateralloc.foresight.successive import (
     Region,
     choose,
 )
-from wateralloc.goals import Goal
+from wateralloc.goals import Goal, LinearGoal
 from wateralloc.goals.keep import Keep
 from wateralloc.horizon import Horizon, MemberProgram
 from wateralloc.parts import Quantity
 from wateralloc.period import Period, RuleRow, build_period, required_values
-from wateralloc.rules import Rule
-from wateralloc.solve import Certificate, Optimum, Stages, least_repair
-from wateralloc.units import HM3_PER_M3
+from wateralloc.solve import Certificate, Optimum, Stages
 
 log = logging.getLogger(__name__)
 
+HELD = 1e-9
+"""What an optimum that is held by a row may lose, as a share of 1 + its size."""
+
 Progress = Callable[[int, int], None]
 """Called after each member with the number done and the number in all."""
-
-SMALLEST_REPAIR = 1e-6
-"""Amounts [hm3] below this are rounding and are not reported."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,7 @@ class StageOptimum:
     ----------
     goal : place of the goal, from 1; a goal may take several programs
     value : in `unit`, as the goal states it
+    kept : what is left of it after all goals: less only where the goal has a tolerance
     balance_price : dual of each node's balance (node, time): change of the objective, in the unit
     of
         the goal's expression, by one hm3 more at the node
@@ -58,6 +58,7 @@ class StageOptimum:
     name: str
     sense: str
     value: float
+    kept: float
     unit: str
     value_scale: float
     balance_price: np.ndarray
@@ -79,6 +80,7 @@ class Solution:
     drift : largest relative change of a held optimum by the end, of each member
     seconds : ``build`` and ``solve``
     convergence : how the passes of each member ended; empty where one pass is all
+    records : what goals have to tell, each with the place of its goal, of each member
     """
 
     period: Period
@@ -88,6 +90,7 @@ class Solution:
     drift: np.ndarray
     seconds: dict[str, float]
     convergence: tuple[Convergence, ...] = ()
+    records: tuple[tuple[tuple[int, Any], ...], ...] = ()
 
     @property
     def case(self) -> Case:
@@ -125,6 +128,7 @@ class MemberStage:
     stages: Stages
     goal: int = 0
     optima: list[StageOptimum] = field(default_factory=list)
+    records: list[tuple[int, Any]] = field(default_factory=list)
 
     def optimise(
         self,
@@ -134,6 +138,7 @@ class MemberStage:
         unit: str = "hm3",
         scale: float = 1.0,
         cost_scale: float | None = None,
+        aside: bool = False,
     ) -> float:
         known = self.costs.get(id(expression))
         if known is None:
@@ -141,9 +146,21 @@ class MemberStage:
             self.costs[id(expression)] = known
         _, cost, constant = known
         k = self.member
+        cost_scale = cost_scale or self._own_scale(cost[k])
         optimum = self.stages.optimise(name, cost[k], sense, float(constant[k]), cost_scale)
-        self.optima.append(self._stage_optimum(optimum, unit, scale))
+        if not aside:
+            self.optima.append(self._stage_optimum(optimum, unit, scale))
         return optimum.objective
+
+    def _own_scale(self, cost: np.ndarray) -> float | None:
+        """Size of a cost without penalties: next to a large one it would look like rounding."""
+        counted = self.period.penalties.get(self.goal)
+        if not counted:
+            return None
+        shortfall, own = self.period.model.shortfall, np.abs(cost)
+        for row, _ in counted:
+            own[self.horizon.columns[id(shortfall[row.rule.name, row.label])]] = 0.0
+        return float(own.max()) or None
 
     def _stage_optimum(self, optimum: Optimum, unit: str, scale: float) -> StageOptimum:
         rows, m = self.horizon.rows, self.period.model
@@ -151,6 +168,7 @@ class MemberStage:
             self.goal,
             optimum.name,
             optimum.sense,
+            optimum.objective * scale,
             optimum.objective * scale,
             unit,
             scale,
@@ -163,8 +181,22 @@ class MemberStage:
             optimum.cold_again,
         )
 
-    def hold(self) -> None:
+    def hold(self, is_final: bool = True) -> None:
         self.stages.hold()
+        self.stages.optima[-1].held = is_final
+
+    def hold_within(self, cap: Any, expression: Any, amount: float) -> None:
+        optimum = self.stages.optima[-1]
+        constant = float(self.costs[id(expression)][2][self.member])
+        slack = amount + HELD * (1 + abs(optimum.objective))
+        limits = [np.array([-np.inf]), np.array([np.inf])]
+        is_least = optimum.sense == "minimise"
+        limits[is_least][:] = optimum.objective - constant + (slack if is_least else -slack)
+        self.limit(cap, *limits)
+        optimum.held = amount == 0.0
+
+    def decide(self) -> None:
+        self.stages.decide()
 
     def values(self, variable: Any) -> np.ndarray:
         return self.stages.optima[-1].x[self.horizon.columns[id(variable)]]
@@ -178,6 +210,42 @@ class MemberStage:
     def limit(self, constraint: Any, lower: np.ndarray, upper: np.ndarray) -> None:
         self.stages.bound_rows(self.horizon.rows[id(constraint)], lower, upper)
 
+    def rows(self, constraint: Any) -> np.ndarray:
+        return self.horizon.rows[id(constraint)]
+
+    def columns(self, variable: Any) -> np.ndarray:
+        return np.unique(self.horizon.columns[id(variable)])
+
+    def row_duals(self) -> np.ndarray:
+        return self.stages.optima[-1].y
+
+    def reduced_costs(self) -> np.ndarray:
+        last = self.stages.optima[-1]
+        return last.cost * last.cost_scale - self.stages.lp.matrix.T @ last.y
+
+    def bound_columns(self, columns: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
+        self.stages.bound_columns(columns, lower, upper)
+
+    def limit_rows(self, rows: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
+        self.stages.bound_rows(rows, lower, upper)
+
+    def coefficients(self, rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> None:
+        self.stages.change_coefficients(rows, np.broadcast_to(columns, rows.shape), values)
+
+    def mark(self) -> Any:
+        return self.stages.mark()
+
+    def reset(self, mark: Any) -> None:
+        self.stages.reset(mark)
+
+    def maximise_columns(self, name: str, columns: np.ndarray, weights: np.ndarray) -> float:
+        cost = np.zeros(self.stages.lp.col_lower.size)
+        cost[columns] = weights
+        return self.stages.optimise(name, cost, "maximise").objective
+
+    def record(self, what: Any) -> None:
+        self.records.append((self.goal, what))
+
 
 def solve_perfect(case: Case, progress: Progress | None = None) -> Solution:
     """Solve a case with perfect foresight, member by member, in passes where lines have to move.
@@ -186,7 +254,7 @@ def solve_perfect(case: Case, progress: Progress | None = None) -> Solution:
     ------
     Infeasible
         No allocation of a member meets all hard limits; the text names the limits that
-        give way with the least volume.
+        contradict each other, and by how much.
     Uncertified, SolveError
     """
     started = time.perf_counter()
@@ -222,6 +290,7 @@ class _Passes:
         self.faces: list[Face | None] = [None] * self.n_members
         self.x = np.empty((self.n_members, lp.n_columns))
         self.stages: list[tuple[StageOptimum, ...]] = [()] * self.n_members
+        self.records: list[tuple[tuple[int, Any], ...]] = [()] * self.n_members
         self.drift = np.zeros(self.n_members)
         self.bases: list[dict[str, Any]] = [{} for _ in range(self.n_members)]
         self.last = [""] * self.n_members
@@ -263,6 +332,7 @@ class _Passes:
             self.drift,
             {},
             tuple(judge.convergence() for judge in self.judges) if self._is_updated else (),
+            tuple(self.records),
         )
 
     def _pass(self, active: np.ndarray) -> tuple[np.ndarray, dict[int, _Solved]]:
@@ -300,16 +370,18 @@ class _Passes:
         if start is not None:
             bases.clear()  # those of the leading goals are of another place
             self.last[k] = ""
-        stages = Stages(program, where, bases=bases, start=start)
+        integers = self.horizon.integers
+        stages = Stages(program, where, bases=bases, start=start, integers=integers)
         stage = MemberStage(self.period, self.horizon, self.costs, k, stages)
         try:
             for place, (number, goal) in enumerate(self.period.goals):
                 if place < self.first and not is_whole:
                     stage.optima += [s for s in self.stages[k] if s.goal == number]
+                    stage.records += [r for r in self.records[k] if r[0] == number]
                     continue
                 if place == self.first and is_whole:
                     own = self.horizon.stack().member(k)
-                    self.faces[k] = Face.of(own, program, stages.lp)
+                    self.faces[k] = Face.of(own, program, stages.lp, stages.changes)
                 stage.goal = number
                 goal.optimise(self.period.model, self.case, number, stage)
         except Infeasible as error:
@@ -320,11 +392,25 @@ class _Passes:
         self.last[k] = "" if is_whole else stages.optima[-1].name
         return _Solved(
             stages.optima[-1].x,
-            tuple(stage.optima),
+            tuple(self._kept(k, stage)),
+            tuple(stage.records),
             stages.drift(),
             sum(optimum.iterations for optimum in stages.optima),
             time.perf_counter() - started,
         )
+
+    def _kept(self, k: int, stage: MemberStage) -> Iterator[StageOptimum]:
+        """Optima with what is left of those whose goals have a tolerance."""
+        goals, x = dict(self.period.goals), stage.stages.optima[-1].x
+        for optimum in stage.optima:
+            goal = goals[optimum.goal]
+            if getattr(goal, "tolerance", 0.0):
+                expression = goal.objective(self.period.model, optimum.goal)[0]
+                known = self.costs.get(id(expression))
+                if known is not None and isinstance(goal, LinearGoal):
+                    value = float(known[1][k] @ x + known[2][k]) * optimum.value_scale
+                    optimum = replace(optimum, kept=value)
+            yield optimum
 
     def _recover(self, k: int, error: SolveError) -> None:
         """After a pass without a solution: once more with all goals, then in another region."""
@@ -337,6 +423,7 @@ class _Passes:
 
     def _keep(self, k: int, solved: _Solved) -> None:
         self.x[k], self.stages[k], self.drift[k] = solved.x, solved.stages, solved.drift
+        self.records[k] = solved.records
 
     def _judge(
         self,
@@ -387,7 +474,8 @@ def _first_with_lines(period: Period, horizon: Horizon) -> int:
         has_own = type(goal).truth is not Goal.truth or bool(
             _rows_with_lines(period, horizon, goal)
         )
-        if has_own or horizon.moves(expression.expr):
+        counted = [row.achieved for row, _ in period.penalties.get(number, ())]
+        if has_own or any(horizon.moves(e) for e in (expression.expr, *counted)):
             return place
     return len(period.goals)
 
@@ -398,6 +486,7 @@ class _Solved:
 
     x: np.ndarray
     stages: tuple[StageOptimum, ...]
+    records: tuple[tuple[int, Any], ...]
     drift: float
     iterations: int
     seconds: float
@@ -434,16 +523,36 @@ def _truth(
 ) -> np.ndarray | None:
     """Value of a goal without lines, larger is better (member); None where none are in it."""
     truth = goal.truth(period.model, number, lambda e: horizon.value(e, x))
+    paid, is_moved = _penalties(period, horizon, number, x)
     if truth is not None:
-        return truth
+        return truth - paid[0]
     rows = _rows_with_lines(period, horizon, goal)
     if rows:
         missed = [_shortfall(period.case, horizon, row, x) for row in rows]
         return -np.sum(missed, axis=0)
     expression, sense = goal.objective(period.model, number)
-    if not horizon.moves(expression.expr):
+    if not (horizon.moves(expression.expr) or is_moved):
         return None
-    return (1.0 if sense == "maximise" else -1.0) * horizon.value(expression, x).sum(axis=1)
+    value = (1.0 if sense == "maximise" else -1.0) * horizon.value(expression, x).sum(axis=1)
+    return value + paid[1] - paid[0]
+
+
+def _penalties(
+    period: Period, horizon: Horizon, number: int, x: np.ndarray
+) -> tuple[np.ndarray, bool]:
+    """Penalties in a goal: what is truly missed, and what the columns say; whether lines matter.
+
+    Returns
+    -------
+    paid : (2, member)
+    """
+    paid, is_moved = np.zeros((2, period.case.n_members)), False
+    for row, price in period.penalties.get(number, ()):
+        column = horizon.value(period.model.shortfall[row.rule.name, row.label], x)
+        paid[0] += price * _shortfall(period.case, horizon, row, x)
+        paid[1] += price * column.sum(axis=1)
+        is_moved |= horizon.moves(row.achieved)
+    return paid, is_moved
 
 
 def _rows_with_lines(period: Period, horizon: Horizon, goal: Goal) -> list[RuleRow]:
@@ -468,111 +577,4 @@ def _shortfall(case: Case, horizon: Horizon, row: RuleRow, x: np.ndarray) -> np.
 def _last(stages: tuple[StageOptimum, ...], goal: int) -> float:
     """Optimum of the last program of a goal, in the unit of its expression; larger is better."""
     stage = [s for s in stages if s.goal == goal][-1]
-    return (1.0 if stage.sense == "maximise" else -1.0) * stage.value / stage.value_scale
-
-
-@dataclass(frozen=True)
-class _Limit:
-    """A limit that could give way: rows or columns of the program, one a period or window."""
-
-    text: str
-    is_row: bool
-    numbers: np.ndarray
-    periods: np.ndarray
-    unit: str = "hm3"
-
-
-def explain_infeasible(period: Period, horizon: Horizon, member: int) -> str:
-    """Say which rules, environmental flows and limits cannot all be met, and by how much.
-
-    The least total volume is sought by which hard rules would have to give way together; if no
-    amount of theirs helps, the environmental flows too; if that does not help, the limits of
-    storages and links.
-    """
-    lp = horizon.stack().member(member)
-    limits: list[_Limit] = []
-    for tier in _limits_in_tiers(period, horizon):
-        limits += tier
-        of_rows = [limit.numbers for limit in limits if limit.is_row]
-        of_columns = [limit.numbers for limit in limits if not limit.is_row]
-        repair = least_repair(lp, _joined(of_rows), _joined(of_columns))
-        if repair is not None:
-            return _tell_repair(period.case, lp, limits, np.concatenate(repair))
-    return "E402 the water balance itself cannot close: check inflows, losses and initial storages"
-
-
-def _limits_in_tiers(period: Period, horizon: Horizon) -> list[list[_Limit]]:
-    m, case = period.model, period.case
-    rules = [
-        _Limit(
-            f"{row.rule.kind} '{row.label}'{_at(case, row.rule)}",
-            True,
-            horizon.rows[id(row.constraint)],
-            horizon.first_periods(row.constraint),
-            row.rule.reported_in,
-        )
-        for row in period.rule_rows
-        if not row.rule.soft
-    ]
-    every = np.arange(case.n_periods)
-    flows = [
-        _Limit(f"environmental flow '{name}'", True, horizon.rows[id(row)], every, "m3s")
-        for name, row in m.environmental_flow.items()
-    ]
-    stores = [
-        _Limit(f"storage limits of '{r}'", False, horizon.columns[id(m.storage_end[r])], every)
-        for r in m.reservoir
-    ]
-    stores += [
-        _Limit(f"storage limits of '{a}'", False, horizon.columns[id(m.aquifer_end[a])], every)
-        for a in m.aquifer
-    ]
-    links = [
-        _Limit(f"limits of link '{k}'", False, horizon.columns[id(m.flow[k])], every, "m3s")
-        for k in m.link
-    ]
-    return [rules, flows, stores + links]
-
-
-def _tell_repair(case: Case, lp: MemberProgram, limits: list[_Limit], amounts: np.ndarray) -> str:
-    """Put the amounts by which limits give way into sentences, the largest first."""
-    ordered = [k for k in limits if k.is_row] + [k for k in limits if not k.is_row]
-    lines = []
-    start = 0
-    for limit in ordered:
-        gives = np.abs(amounts[start : start + limit.numbers.size])
-        start += limit.numbers.size
-        if not (gives > SMALLEST_REPAIR).any():
-            continue
-        per_hm3 = np.ones(gives.size)
-        if limit.unit == "m3s":
-            per_hm3 = 1 / (case.timeline.seconds[limit.periods] * HM3_PER_M3)
-        unit = {"m3s": "m3/s", "gwh": "GWh"}.get(limit.unit, "hm3")
-        when = []
-        for i in np.flatnonzero(gives > SMALLEST_REPAIR):
-            text = f"{case.timeline.labels[limit.periods[i]]} by {gives[i] * per_hm3[i]:.4g} {unit}"
-            asked = lp.row_lower[limit.numbers[i]] if limit.is_row else -np.inf
-            if 0 < asked < np.inf:
-                reached = (asked - gives[i]) * per_hm3[i]
-                text += f" (asks {asked * per_hm3[i]:.4g}, {reached:.4g} can reach it)"
-            when.append(text)
-        lines.append(
-            (
-                -gives.sum(),
-                f"E402 {limit.text} cannot be met by {gives.sum():.4g} "
-                f"{'GWh' if limit.unit == 'gwh' else 'hm3'} in all: "
-                f"{listed(when, 4)}; lower it, make it soft, or relax what stands against it",
-            )
-        )
-    return "\n".join(text for _, text in sorted(lines))
-
-
-def _joined(numbers: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate([*numbers, np.empty(0, int)]).astype(int)
-
-
-def _at(case: Case, rule: Rule) -> str:
-    for known, position in zip(case.rules, case.rule_positions, strict=False):
-        if known is rule and position.line:
-            return f" ({position})"
-    return ""
+    return (1.0 if stage.sense == "maximise" else -1.0) * stage.kept / stage.value_scale

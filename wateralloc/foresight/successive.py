@@ -29,7 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wateralloc.case import Case
-from wateralloc.horizon import Horizon, MemberProgram
+from wateralloc.horizon import Horizon, MemberProgram, with_coefficients
 from wateralloc.tangents import Tangent
 
 SAME = 1e-6
@@ -274,14 +274,22 @@ class Face:
 
     columns: Limits
     rows: Limits
+    changes: dict[tuple[int, int], float]
 
     @classmethod
-    def of(cls, own: MemberProgram, tried: MemberProgram, held: MemberProgram) -> Face:
+    def of(
+        cls,
+        own: MemberProgram,
+        tried: MemberProgram,
+        held: MemberProgram,
+        changes: dict[tuple[int, int], float],
+    ) -> Face:
         """Compare a program with itself after goals were held.
 
         Parameters
         ----------
         tried : the program within its region; what is fixed at the edge of that is left out
+        changes : coefficients that goals changed, by row and column
         """
         columns = Limits.of((own.col_lower, own.col_upper), (held.col_lower, held.col_upper))
         at = columns.places
@@ -296,13 +304,17 @@ class Face:
             )
         )
         rows = Limits.of((own.row_lower, own.row_upper), (held.row_lower, held.row_upper))
-        return cls(columns, rows)
+        return cls(columns, rows, dict(changes))
 
     def on(self, program: MemberProgram) -> MemberProgram:
         """Fix the same in a program whose lines have moved."""
         columns = self.columns.on(program.col_lower, program.col_upper)
         rows = self.rows.on(program.row_lower, program.row_upper)
-        return MemberProgram(program.indptr, program.indices, program.data, *columns, *rows)
+        fixed = MemberProgram(program.indptr, program.indices, program.data, *columns, *rows)
+        if not self.changes:
+            return fixed
+        rows, columns = np.array(list(self.changes)).T
+        return with_coefficients(fixed, rows, columns, np.array(list(self.changes.values())))
 
 
 @dataclass

@@ -7,11 +7,16 @@ before it left free, and then held; a goal may take several linear programs.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 import numpy as np
 import pyomo.environ as pyo
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from wateralloc.errors import listed
+from wateralloc.parts import DATA
+from wateralloc.rules import KEPT
 
 if TYPE_CHECKING:
     from wateralloc.basin import Basin
@@ -31,6 +36,7 @@ class Stage(Protocol):
         unit: str = "hm3",
         scale: float = 1.0,
         cost_scale: float | None = None,
+        aside: bool = False,
     ) -> float:
         """Optimise a linear expression of the period, summed over the horizon.
 
@@ -41,6 +47,7 @@ class Stage(Protocol):
         scale : reported optimum = optimum of the expression times `scale`
         cost_scale : size of the expression's coefficients on volumes, for the solver's tolerances;
             default: its largest coefficient
+        aside : only to know it: it is not reported among the optima, and not to be held
 
         Returns
         -------
@@ -48,8 +55,25 @@ class Stage(Protocol):
             The optimum, in the expression's own unit.
         """
 
-    def hold(self) -> None:
-        """Keep the optimum just found, for all that follows."""
+    def hold(self, is_final: bool = True) -> None:
+        """Keep the optimum just found, for all that follows.
+
+        Parameters
+        ----------
+        is_final : its expression means the same to the end; else it is not watched for drift
+        """
+
+    def hold_within(self, cap: Any, expression: Any, amount: float) -> None:
+        """Keep the optimum just found but for an amount, by the limit of a row.
+
+        Parameters
+        ----------
+        cap : row of one window whose body is `expression`
+        amount : in the expression's own unit
+        """
+
+    def decide(self) -> None:
+        """Fix yes-or-no decisions as the last optimum has them."""
 
     def values(self, variable: Any) -> np.ndarray:
         """Values of a variable in the last optimum (time)."""
@@ -63,6 +87,39 @@ class Stage(Protocol):
     def limit(self, constraint: Any, lower: np.ndarray, upper: np.ndarray) -> None:
         """Set the limits of a constraint's rows (row)."""
 
+    def rows(self, constraint: Any) -> np.ndarray:
+        """Rows of a constraint, in the order of its windows (row)."""
+
+    def columns(self, variable: Any) -> np.ndarray:
+        """Columns of a variable, in the order of its windows (column)."""
+
+    def row_duals(self) -> np.ndarray:
+        """Duals of all rows in the last optimum."""
+
+    def reduced_costs(self) -> np.ndarray:
+        """Change of the last optimum by a unit more of each column, were it free to move."""
+
+    def bound_columns(self, columns: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
+        """Set bounds of columns."""
+
+    def limit_rows(self, rows: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
+        """Set limits of rows."""
+
+    def coefficients(self, rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> None:
+        """Set coefficients at rows and columns; one column stands for all rows."""
+
+    def mark(self) -> Any:
+        """Remember all bounds and limits."""
+
+    def reset(self, mark: Any) -> None:
+        """Put bounds and limits back as they were at a mark."""
+
+    def maximise_columns(self, name: str, columns: np.ndarray, weights: np.ndarray) -> float:
+        """Maximise a weighted sum of columns, aside."""
+
+    def record(self, what: Any) -> None:
+        """Keep what the goal has to tell of the member, for the results."""
+
 
 class Goal(BaseModel):
     """An entry of ``goals:`` in a case.
@@ -70,10 +127,19 @@ class Goal(BaseModel):
     Attributes
     ----------
     kind : its key in the case file
+    vi : what it does, in one line of Vietnamese
+    counts_penalties : penalties of soft rules can be added to its objective
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     kind: ClassVar[str | None] = None
+    vi: ClassVar[str] = ""
+    counts_penalties: ClassVar[bool] = False
+
+    @property
+    def counts_money(self) -> bool:
+        """Whether its objective is money, so that penalties in money belong there."""
+        return False
 
     def check(self, basin: Basin) -> list[tuple[str, str, str]]:
         """Faults that only the basin shows: (key, error code, text) each."""
@@ -105,6 +171,25 @@ class Goal(BaseModel):
         raise NotImplementedError
 
 
+LAST = 1e-4
+"""Share of what a rule misses at its penalty that is left when it counts as kept."""
+
+
+@dataclass(frozen=True)
+class PriceOfKeeping:
+    """What the penalty of a rule that was broken would have to be for it to be kept.
+
+    Attributes
+    ----------
+    least : what it would miss at any price [hm3, or GWh]
+    price : penalty from which no more than that is missed; None where that is so already
+    """
+
+    rule: str
+    least: float
+    price: float | None
+
+
 class LinearGoal(Goal):
     """A goal that is one linear expression of the period, summed over the horizon.
 
@@ -114,6 +199,17 @@ class LinearGoal(Goal):
     """
 
     sense: ClassVar[str] = "minimise"
+    counts_penalties = True
+
+    tolerance: Annotated[
+        float,
+        Field(
+            ge=0,
+            lt=1,
+            description="what later goals may take from it: a share of its optimum, for meet of "
+            "the demand",
+        ),
+    ] = 0.0
 
     def expression(self, m: pyo.ConcreteModel, case: Case) -> Any:
         """Linear expression of the period."""
@@ -133,8 +229,62 @@ class LinearGoal(Goal):
     def objective(self, m: pyo.ConcreteModel, number: int) -> tuple[pyo.Expression, str]:
         return m.goals.component(f"goal_{number}"), self.sense
 
+    def declare_cap(self, m: pyo.ConcreteModel, case: Case, number: int) -> None:
+        """Add the row that holds the goal where its optimum is no face: it has no limit yet."""
+        expression, sense = self.objective(m, number)
+        limit = pyo.Param(initialize=np.inf if sense == "minimise" else -np.inf, **DATA)
+        m.goals.add_component(f"limit_{number}", limit)
+        row = expression <= limit if sense == "minimise" else expression >= limit
+        cap = pyo.Constraint(expr=row)
+        m.goals.add_component(f"cap_{number}", cap)
+        m.repeats.total(cap, np.zeros(case.n_periods, int))
+
+    def allowance(self, m: pyo.ConcreteModel, case: Case, member: int, optimum: float) -> float:
+        """What later goals may take from the optimum, in the expression's own unit."""
+        return self.tolerance * abs(optimum)
+
     def optimise(self, m: pyo.ConcreteModel, case: Case, number: int, stage: Stage) -> None:
         unit, scale = self.measure(m, case, stage.member)
         expression, sense = self.objective(m, number)
-        stage.optimise(f"{number} {self.title()}", expression, sense, unit, scale)
-        stage.hold()
+        name = f"{number} {self.title()}"
+        counted = m.penalties.get(number, ())
+        if counted:
+            name += f", penalties of {listed(dict.fromkeys(row.rule.name for row, _ in counted))}"
+            self._ask_prices(m, number, name, stage)
+        optimum = stage.optimise(name, expression, sense, unit, scale)
+        cap = m.goals.component(f"cap_{number}")
+        if cap is None:
+            stage.hold()
+        else:
+            stage.hold_within(cap, expression, self.allowance(m, case, stage.member, optimum))
+
+    def _ask_prices(self, m: pyo.ConcreteModel, number: int, name: str, stage: Stage) -> None:
+        """Record of each rule that is broken at its penalty at which price it would be kept.
+
+        With its volume missed held just above the least that it can be, the dual of that limit is
+        what its last part is worth: it is the penalty less the goal's own gain by missing it.
+        """
+        expression, sense = self.objective(m, number)
+        penalties = {row.rule.name: price for row, price in m.penalties[number]}
+        stage.optimise(name, expression, sense, aside=True)
+        missed = {
+            rule: sum(
+                float(stage.values(m.shortfall[rule, row.label]).sum())
+                for row, _ in m.penalties[number]
+                if row.rule.name == rule
+            )
+            for rule in penalties
+        }
+        for rule, volume in missed.items():
+            if volume <= KEPT:
+                continue
+            sum_of, cap = m.goals.component(f"missed_{number}"), m.goals.component(f"most_{number}")
+            least = stage.optimise(f"{name}, least of {rule}", sum_of[rule], "minimise", aside=True)
+            price = None
+            if volume - least > KEPT:
+                limit = np.array([least + LAST * (volume - least)])
+                stage.limit(cap[rule], np.array([-np.inf]), limit)
+                stage.optimise(f"{name}, {rule} kept", expression, sense, aside=True)
+                price = penalties[rule] + float(np.abs(stage.duals(cap[rule])).max())
+                stage.limit(cap[rule], np.array([-np.inf]), np.array([np.inf]))
+            stage.record(PriceOfKeeping(rule, max(least, 0.0), price))

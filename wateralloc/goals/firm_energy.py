@@ -20,7 +20,9 @@ class FirmEnergy(LinearGoal):
     """Raise the least mean power of some plants together, over all windows.
 
     The optimum is the power [MW] that the plants give in every window at least.  Held, it leaves
-    what more energy there is to the goals after it.
+    what more energy there is to the goals after it.  Windows are those that `months` names, also
+    where the horizon cuts them; all others do not count.  Energy is a product of flow and head: it
+    stands in the rows by its line, which follows the solution pass by pass.
 
     Equation
     --------
@@ -29,7 +31,8 @@ class FirmEnergy(LinearGoal):
 
     Source
     ------
-    Firm yield as a linear program: Loucks & van Beek (2017), section 4.3.4, for energy.
+    Loucks & van Beek (2017), Water Resource Systems Planning and Management, section 4.3.4: firm
+    yield as a linear program, here of energy.
 
     Example
     -------
@@ -42,6 +45,7 @@ class FirmEnergy(LinearGoal):
     """
 
     kind = "firm_energy"
+    vi = "Nâng công suất bảo đảm của các nhà máy thủy điện lên mức cao nhất"
     sense = "maximise"
 
     plants: Annotated[tuple[str, ...], Field(description="plants, together; default: all")] = ()

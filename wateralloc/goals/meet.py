@@ -16,13 +16,19 @@ class Meet(LinearGoal, Users):
     """Make the deficit of the named users as small as it can be, relative to their demand.
 
     The group is all demands that meet every one of `sectors`, `regions`, `provinces` and `demands`
-    that is given.  Within the group every hm3 counts the same, whoever lacks it; how a shortage is
-    shared is for the goal ``share``.
+    that is given.  Within the group every hm3 counts the same, whoever lacks it and when; how a
+    shortage is shared is for the goal ``share``.  One ``meet`` after another is a strict order of
+    priority: the later gets what the earlier has left.
 
     Equation
     --------
     minimise sum (demand(d, t) - withdrawal(d, t)) / sum demand(d, t), over the group and the
     horizon.
+
+    Source
+    ------
+    Law on Water Resources 28/2023/QH15, Art. 35: domestic supply first, then food, energy and other
+    essential needs; in drought the order of the basin plan.
 
     Example
     -------
@@ -34,6 +40,7 @@ class Meet(LinearGoal, Users):
     """
 
     kind = "meet"
+    vi = "Giảm lượng nước thiếu của một nhóm hộ dùng nước xuống mức nhỏ nhất"
 
     def check(self, basin: Basin) -> list[tuple[str, str, str]]:
         return self.check_users(basin)
@@ -47,3 +54,6 @@ class Meet(LinearGoal, Users):
     def measure(self, m: pyo.ConcreteModel, case: Case, member: int) -> tuple[str, float]:
         demand = sum(float(m.demand[d].value[member].sum()) for d in self.users_in(case.basin))
         return "fraction of demand", 1.0 / demand if demand else 1.0
+
+    def allowance(self, m: pyo.ConcreteModel, case: Case, member: int, optimum: float) -> float:
+        return self.tolerance / self.measure(m, case, member)[1]

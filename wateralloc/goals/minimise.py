@@ -8,12 +8,20 @@ from wateralloc.goals.quantity import QuantityGoal
 class Minimise(QuantityGoal):
     """Make a quantity as small as it can be.
 
-    The quantity is one of those in the results (spill, cost, outflow, evaporation, ...); `of`
-    names the items that count, `when: last` counts the last period only.
+    The quantity is one of those in the results (spill, cost, outflow, evaporation, ...), or what a
+    rule reports in ``accounts.csv``, as ``RULE.NAME``: the balance of an account, or a term of a
+    rule of your own.  `of` names the items that count, `when: last` counts the last period only, as
+    for storage at the end.  What is not linear, as energy and evaporation, counts by its line,
+    which follows the solution pass by pass.
 
     Equation
     --------
     minimise the sum of the quantity over its items and periods.
+
+    Source
+    ------
+    Isermann (1982), Linear lexicographic optimization, OR Spektrum 4, 223-228 (goals in a strict
+    order, each held while the next is optimised).
 
     Example
     -------
@@ -21,8 +29,10 @@ class Minimise(QuantityGoal):
 
         goals:
           - minimise: spill
-          - minimise: {quantity: flow_in, of: [transfer_canal]}
+          - minimise: {quantity: flow_in, of: [nhue_canal]}
+          - minimise: my_rule.fee
     """
 
     kind = "minimise"
+    vi = "Đưa một đại lượng của kết quả về giá trị nhỏ nhất có thể"
     sense = "minimise"

@@ -21,6 +21,9 @@ class NetBenefit(LinearGoal):
     What counts is money of one kind: the benefit of withdrawals (``value`` in ``demands.csv``, or
     ``benefits.csv``), the value of energy, and the costs of links, sources, pumping from aquifers
     and the energy of pumps.  A user without a value counts as nothing: meet it by a goal before.
+    Investment and yearly costs of works do not depend on what is allocated, and are left out.
+    Benefits by blocks are concave, so the dearest block is filled first by itself; energy stands by
+    its line, which follows the solution pass by pass.
 
     Equation
     --------
@@ -42,7 +45,12 @@ class NetBenefit(LinearGoal):
     """
 
     kind = "net_benefit"
+    vi = "Tối đa hóa lợi ích ròng: giá trị của nước và điện năng trừ chi phí vận hành"
     sense = "maximise"
+
+    @property
+    def counts_money(self) -> bool:
+        return True
 
     def title(self) -> str:
         return "net benefit"

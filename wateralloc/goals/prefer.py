@@ -26,6 +26,11 @@ class Prefer(LinearGoal, Users):
     minimise sum (preference(s) - 1) (1 - loss(s)) drawn(s, t), over the sources of the group and
     the horizon.
 
+    Source
+    ------
+    Yates, Sieber, Purkey & Huber-Lee (2005), WEAP21: a demand-, priority-, and preference-driven
+    water planning model, part 1, Water International 30, 487-500 (preferences of supply).
+
     Example
     -------
     .. code-block:: yaml
@@ -36,6 +41,7 @@ class Prefer(LinearGoal, Users):
     """
 
     kind = "prefer"
+    vi = "Ưu tiên lấy nước từ nguồn xếp trước của mỗi hộ dùng nước"
 
     def check(self, basin: Basin) -> list[tuple[str, str, str]]:
         faults = self.check_users(basin)

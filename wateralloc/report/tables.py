@@ -16,6 +16,7 @@ import xarray as xr
 from wateralloc import metrics
 from wateralloc.errors import Fault, InputError, Position, listed, suggest
 from wateralloc.results import Results
+from wateralloc.timeline import years_between
 
 VALUES = {
     "demand": {"en": "Demand", "vi": "Nhu cầu"},
@@ -60,6 +61,10 @@ WORDS = {
     "shortfall": {"en": "Worst shortfall", "vi": "Thiếu hụt lớn nhất"},
     "unit": {"en": "Unit", "vi": "Đơn vị"},
     "price": {"en": "Highest shadow price", "vi": "Giá bóng lớn nhất"},
+    "soft": {"en": "Soft", "vi": "Cách nới"},
+    "missed": {"en": "Missed, mean", "vi": "Thiếu, trung bình"},
+    "worst": {"en": "Worst", "vi": "Nặng nhất"},
+    "cost": {"en": "Cost, mean", "vi": "Giá phải trả, trung bình"},
     "head": {"en": "Mean head, m", "vi": "Cột nước trung bình, m"},
 }
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -72,6 +77,8 @@ UNITS = {
     "million/year": {"en": "million/year", "vi": "triệu/năm"},
     "1": {"en": "1", "vi": "1"},
 }
+SPELT = {"m3s": "m3/s", "gwh": "GWh"}
+"""How units of rules are printed."""
 LANGUAGES = ("en", "vi")
 _BY_TIME = ("year", "month", "dekad", "period")
 
@@ -210,6 +217,90 @@ def rules_summary(results: Results, lang: str = "en") -> pd.DataFrame:
     return table.rename(columns={name: WORDS[name][lang] for name in columns})
 
 
+def broken_summary(results: Results, lang: str = "en") -> pd.DataFrame:
+    """Soft rules that are broken in some member: how often, by how much, and at what cost.
+
+    Returns
+    -------
+    DataFrame
+        One row a rule; none where all are kept.  What is missed and its cost are means over
+        members, the worst is that of all.
+    """
+    _check_words((), None, "demand", lang)
+    dataset = results.dataset
+    lines, names = [], []
+    for k, name in enumerate(dataset["soft_rule"].values if "soft_rule" in dataset else ()):
+        one = dataset.isel(soft_rule=k)
+        n_broken = one["soft_broken"].values
+        if not n_broken.any():
+            continue
+        names.append(name)
+        penalty, goal = float(one["soft_penalty"]), int(one["soft_goal"])
+        by_price = {"en": f"penalty in goal {goal}", "vi": f"trả giá trong mục tiêu {goal}"}
+        by_order = {"en": f"goal {goal}", "vi": f"mục tiêu {goal}"}
+        cost = _with_unit(one["soft_cost"].mean(), one["soft_cost_unit"])
+        lines.append(
+            {
+                "soft": (by_price if penalty else by_order)[lang],
+                "broken": f"{n_broken.sum()}/{n_broken.size * int(one['soft_windows'])}",
+                "members": f"{(n_broken > 0).sum()}/{n_broken.size}",
+                "missed": _with_unit(one["soft_missed"].mean(), one["soft_missed_unit"]),
+                "worst": _with_unit(one["soft_worst"].max(), one["soft_unit"]),
+                "cost": cost if penalty else "",
+            }
+        )
+    columns = ["soft", "broken", "members", "missed", "worst", "cost"]
+    index = pd.Index(names, name=WORDS["rule"][lang], dtype=object)
+    table = pd.DataFrame(lines, index=index, columns=columns)
+    return table.rename(columns={name: WORDS[name][lang] for name in columns})
+
+
+def price_notes(results: Results, lang: str = "en") -> list[str]:
+    """What the penalty of each soft rule comes to: enough to keep it, or not, and what would be."""
+    _check_words((), None, "demand", lang)
+    dataset = results.dataset
+    notes = []
+    for k, name in enumerate(dataset["soft_rule"].values if "soft_rule" in dataset else ()):
+        one = dataset.isel(soft_rule=k)
+        penalty = float(one["soft_penalty"])
+        if not penalty:
+            continue
+        price, kept_from = float(one["soft_price"].max()), float(one["soft_kept_from"].max())
+        least = _with_unit(one["soft_least"].max(), one["soft_missed_unit"])
+        if not one["soft_broken"].values.any():
+            text = {
+                "en": f"kept at its price of {penalty:g}",
+                "vi": f"giữ được với giá {penalty:g}",
+            }
+            if price > 0:
+                text["en"] += f"; below {_short(price)} it would be broken"
+                text["vi"] += f"; dưới {_short(price)} sẽ bị vi phạm"
+        else:
+            text = {
+                "en": f"broken at its price of {penalty:g}",
+                "vi": f"bị vi phạm với giá {penalty:g}",
+            }
+            if kept_from:
+                text["en"] += f"; kept from {_short(kept_from)} on"
+                text["vi"] += f"; giữ được từ {_short(kept_from)} trở lên"
+            if one["soft_least"].values.any():
+                text["en"] += f"; up to {least} is missed at any price"
+                text["vi"] += f"; giá nào cũng thiếu đến {least}"
+        notes.append(f"{name}: {text[lang]}")
+    return notes
+
+
+def _with_unit(value: Any, unit: xr.DataArray) -> str:
+    name = str(unit.item())
+    return f"{_short(value)} {SPELT.get(name, name)}"
+
+
+def _short(value: Any) -> str:
+    """Number with four digits that count."""
+    number = float(value)
+    return f"{number:.0f}" if abs(number) >= 1e4 else f"{number:.4g}"
+
+
 def energy_summary(results: Results, lang: str = "en") -> pd.DataFrame:
     """Energy of each plant, what passed it by the spillways, and its mean head, with a total.
 
@@ -321,14 +412,9 @@ def _years(dataset: xr.Dataset, fields: Sequence[str]) -> np.ndarray:
 
 
 def _length(dataset: xr.Dataset) -> float:
-    """Length of the horizon in years: 1 from a date to the same date a year later."""
-    edges = dataset["time_bnds"].values.astype("datetime64[D]")
-    months = []
-    for day in (edges[0, 0], edges[-1, 1]):
-        month = day.astype("datetime64[M]")
-        first, next_ = month.astype("datetime64[D]"), (month + 1).astype("datetime64[D]")
-        months.append(month.astype(int) + (day - first) / (next_ - first))
-    return float(months[1] - months[0]) / 12.0
+    """Length of the horizon in years."""
+    edges = dataset["time_bnds"].values
+    return years_between(edges[0, 0], edges[-1, 1])
 
 
 def _unit(dataset: xr.Dataset, fields: Sequence[str], value: str = "demand") -> str:

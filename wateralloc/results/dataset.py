@@ -21,9 +21,12 @@ from wateralloc.foresight.perfect import Solution
 from wateralloc.parts import items_of
 from wateralloc.parts.reservoir import curve_of
 from wateralloc.parts.sink import OUTLET, OUTSIDE
+from wateralloc.results.accounts import account_variables
 from wateralloc.results.convergence import convergence_variables
 from wateralloc.results.manifest import make_manifest
 from wateralloc.results.prices import price_variables, rule_variables, stage_variables
+from wateralloc.results.sharing import sharing_variables
+from wateralloc.results.soft import soft_variables
 from wateralloc.results.store import Results
 from wateralloc.results.variables import MT, NOISE, Variable, clean, text, variable, whole
 
@@ -74,6 +77,9 @@ def collect(solution: Solution, seconds: Mapping[str, float] | None = None) -> R
     variables |= stage_variables(solution)
     variables |= price_variables(solution)
     variables |= convergence_variables(solution)
+    variables |= sharing_variables(solution)
+    variables |= soft_variables(solution)
+    variables |= account_variables(solution)
     dataset = xr.Dataset(
         variables, _coordinates(case, dims) | _words(case.basin), _attributes(case)
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from wateralloc.foresight.perfect import Solution
 from wateralloc.solve import OPTIONS
 
 PACKAGES = ("pyomo", "highspy", "numpy", "scipy", "pandas", "xarray", "netCDF4", "pydantic")
+ABOVE = ("bundled", "cli.py", "comparison", "export.py", "report")
+"""What of the package only shows results, or is no code of it."""
 _OF_STAGE = ("goal", "name", "sense", "value", "unit", "iterations")
 
 
@@ -33,14 +37,7 @@ def make_manifest(
         "case": case.name,
         "title": dict(case.title),
         "basin": case.basin.name,
-        "inputs": _hashes(case),
-        "resolved": _portable(case.resolved),
-        "versions": {
-            "python": platform.python_version(),
-            "wateralloc": wateralloc.__version__,
-            **{package: version(package) for package in PACKAGES},
-        },
-        "solver": {"name": "HiGHS", "options": dict(OPTIONS)},
+        **identify(case),
         "size": {
             "members": case.n_members,
             "periods": case.n_periods,
@@ -69,6 +66,43 @@ def make_manifest(
             member: [stage.seconds for stage in stages] for member, stages in of_members
         },
     }
+
+
+def identify(case: Case) -> dict[str, Any]:
+    """Tell what a result follows from: inputs, options, versions, and the code itself.
+
+    A case whose result has the same need not be run again.
+    """
+    return {
+        "inputs": _hashes(case),
+        "resolved": _portable(case.resolved),
+        "versions": {
+            "python": platform.python_version(),
+            "wateralloc": wateralloc.__version__,
+            **{package: version(package) for package in PACKAGES},
+        },
+        "code": _hash_of_code(case),
+        "solver": {"name": "HiGHS", "options": dict(OPTIONS)},
+    }
+
+
+def _hash_of_code(case: Case) -> str:
+    """SHA-256 of this package, and of the files of rules and goals from elsewhere.
+
+    Between two releases the version tells nothing of what has changed.
+    """
+    package = Path(wateralloc.__file__).parent
+    files = {path.relative_to(package).as_posix(): path for path in package.rglob("*.py")}
+    files = {name: path for name, path in files.items() if name.split("/")[0] not in ABOVE}
+    for kind in {type(clause) for clause in (*case.rules, *case.goals)}:
+        with suppress(TypeError):  # it was made in a session and has no file
+            source = inspect.getsourcefile(kind)
+            if source and not Path(source).is_relative_to(package):
+                files[kind.__module__] = Path(source)
+    digest = hashlib.sha256()
+    for name, path in sorted(files.items()):
+        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def _residuals(dataset: xr.Dataset) -> dict[str, float]:

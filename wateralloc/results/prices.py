@@ -16,10 +16,9 @@ from wateralloc.goals.share import Share
 from wateralloc.parts import items_of
 from wateralloc.period import Period, RuleRow, required_values
 from wateralloc.results.variables import MT, NOISE, Variable, clean, text, variable, whole
+from wateralloc.rules import KEPT
 from wateralloc.units import HM3_PER_M3
 
-KEPT = 1e-6
-"""A rule whose shortfall is up to this [hm3] is kept."""
 PRICED = 1e-9
 """A dual above this is a price."""
 
@@ -61,7 +60,7 @@ UNITS_BY = {
 
 def rule_variables(solution: Solution) -> dict[str, Variable]:
     """Lay out a row for each rule row and window, in the order of the case, as `RULES` says."""
-    tables = [_rule_table(solution, row) for row in solution.period.rule_rows]
+    tables = [rule_table(solution, row) for row in solution.period.rule_rows]
     n_members = solution.case.n_members
     variables = {}
     for name, (dims, dtype, meaning) in RULES.items():
@@ -72,8 +71,11 @@ def rule_variables(solution: Solution) -> dict[str, Variable]:
     return variables
 
 
-def _rule_table(solution: Solution, row: RuleRow) -> dict[str, np.ndarray]:
-    """Values of `RULES` for one row of a rule: (member, window) or (window)."""
+def rule_table(solution: Solution, row: RuleRow) -> dict[str, np.ndarray]:
+    """Values of `RULES` for one row of a rule: (member, window) or (window).
+
+    Also ``slack_volume``, the slack in hm3 (or GWh).
+    """
     case, rule = solution.case, row.rule
     order, starts = solution.horizon.windows(row.constraint)
     first, last = order[starts], order[np.append(starts[1:], order.size)[: starts.size] - 1]
@@ -100,6 +102,7 @@ def _rule_table(solution: Solution, row: RuleRow) -> dict[str, np.ndarray]:
         "required": clean(required * per_hm3),
         "achieved": clean(achieved * per_hm3),
         "slack": np.where(np.abs(slack) <= NOISE, 0.0, slack * per_hm3),
+        "slack_volume": slack,
         "kept": slack >= -KEPT,
         "shadow_price": price / per_hm3,
         "shadow_price_stage": stage,

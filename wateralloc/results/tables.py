@@ -165,6 +165,33 @@ def passes(dataset: xr.Dataset) -> pd.DataFrame:
     })  # fmt: skip
 
 
+def sharing(dataset: xr.Dataset) -> pd.DataFrame:
+    """Claim and award of each claimant of a goal ``share``, in each window and tier.
+
+    `round` is the program in which the award was settled: the lower, the less the claimant could be
+    given.  `satisfaction` is 1 where nothing is claimed.
+    """
+    n_members, n_rows = dataset.sizes["member"], dataset.sizes["award"]
+
+    def over_members(values: np.ndarray) -> np.ndarray:
+        return np.tile(values, n_members)
+
+    claim, award = dataset["award_claim"], dataset["award_volume"]
+    return pd.DataFrame({
+        "member": np.repeat(dataset["member"].values, n_rows),
+        "goal": over_members(dataset["award_goal"].values),
+        "tier": over_members(dataset["award_tier"].values),
+        "rule": over_members(dataset["award_rule"].values),
+        "claimant": over_members(dataset["award_claimant"].values),
+        "window_start": over_members(_dates(dataset["award_start"].values)),
+        "window_end": over_members(_dates(dataset["award_end"].values)),
+        "claim_hm3": claim.values.ravel(), "award_hm3": award.values.ravel(),
+        "satisfaction": metrics.satisfaction(claim, award).values.ravel(),
+        "round": dataset["award_round"].values.ravel(),
+        "level": dataset["award_level"].values.ravel(),
+    })  # fmt: skip
+
+
 def rules(dataset: xr.Dataset) -> pd.DataFrame:
     """What each rule asked and what came of it; a window stands at its first period.
 
@@ -188,6 +215,52 @@ def rules(dataset: xr.Dataset) -> pd.DataFrame:
         "shadow_price": dataset["shadow_price"].values.ravel(),
         "kept": np.where(dataset["kept"].values.ravel(), "true", "false"),
     })  # fmt: skip
+
+
+def soft_rules(dataset: xr.Dataset) -> pd.DataFrame:
+    """What each soft rule missed, what that costs, and at which price it would be kept.
+
+    `price`, `kept_from`, `least` and `cost` are empty where the rule comes by the order of goals;
+    `kept_from` also where no more is missed than must be, which is `least`.
+    """
+    n_members, n_rules = dataset.sizes["member"], dataset.sizes["soft_rule"]
+
+    def over_members(name: str) -> np.ndarray:
+        return np.tile(dataset[name].values, n_members)
+
+    def by_member(name: str) -> np.ndarray:
+        return dataset[name].values.ravel()
+
+    penalty, goal = over_members("soft_penalty"), over_members("soft_goal")
+    has_price = penalty > 0
+    way = [f"{'penalty in ' if p else ''}goal {g}" for p, g in zip(has_price, goal, strict=True)]
+    kept_from = by_member("soft_kept_from")
+    return pd.DataFrame({
+        "member": np.repeat(dataset["member"].values, n_rules),
+        "rule": over_members("soft_rule"), "kind": over_members("soft_kind"), "soft": way,
+        "windows": over_members("soft_windows"), "broken": by_member("soft_broken"),
+        "missed": by_member("soft_missed"), "missed_unit": over_members("soft_missed_unit"),
+        "worst": by_member("soft_worst"), "unit": over_members("soft_unit"),
+        "worst_start": np.where(
+            by_member("soft_broken") > 0, _dates(by_member("soft_worst_start")), ""
+        ),
+        "penalty": np.where(has_price, penalty, np.nan),
+        "price": np.where(has_price, by_member("soft_price"), np.nan),
+        "kept_from": np.where(kept_from > 0, kept_from, np.nan),
+        "least": np.where(has_price, by_member("soft_least"), np.nan),
+        "cost": np.where(has_price, by_member("soft_cost"), np.nan),
+        "cost_unit": np.where(has_price, over_members("soft_cost_unit"), ""),
+    })  # fmt: skip
+
+
+def accounts(dataset: xr.Dataset) -> pd.DataFrame:
+    """What rules report of each period: balances of accounts, and the like."""
+    return _frame(
+        dataset, "account",
+        rule=dataset["account_rule"], item=dataset["account_item"],
+        quantity=dataset["account_quantity"], value=dataset["account_value"],
+        unit=dataset["account_unit"],
+    )  # fmt: skip
 
 
 def _frame(dataset: xr.Dataset, dim: str, **columns: xr.DataArray) -> pd.DataFrame:
@@ -227,7 +300,7 @@ def metric_table(dataset: xr.Dataset) -> pd.DataFrame:
     """
     rows = [
         *_service(dataset), *_equity(dataset), *_storage(dataset), *_energy(dataset),
-        *_through(dataset), *_kept(dataset),
+        *_through(dataset), *_kept(dataset), *_prices_of_sharing(dataset),
     ]  # fmt: skip
     n_members, names = dataset.sizes["member"], dataset["member"].values
     frames = [
@@ -338,6 +411,18 @@ def _kept(dataset: xr.Dataset) -> Rows:
         yield "rule", names, "worst_shortfall", np.maximum(-worst, 0.0) + 0.0
 
 
+def _prices_of_sharing(dataset: xr.Dataset) -> Rows:
+    """What the rules of goals ``share`` do without, of the most that could be."""
+    if not dataset.sizes.get("sharing", 0):
+        return
+    numbers, names = dataset["sharing_goal"].values, dataset["sharing_name"].values
+    titles = [f"{number} {name}" for number, name in zip(numbers, names, strict=True)]
+    has_value = dataset["sharing_has_value"].values.astype(bool)
+    yield "goal", titles, "volume_price", dataset["sharing_volume_price"].values
+    worth = dataset["sharing_value_price"].values[:, has_value]
+    yield "goal", [t for t, has in zip(titles, has_value, strict=True) if has], "value_price", worth
+
+
 def _sum_by(dataset: xr.Dataset, scope: str, quantity: str) -> tuple[list[str], xr.DataArray]:
     """Names of a scope and the volumes (member, claimant, time) of their demands together."""
     volumes = dataset[quantity].transpose("member", "time", "demand").values
@@ -364,7 +449,11 @@ def _sum_by(dataset: xr.Dataset, scope: str, quantity: str) -> tuple[list[str], 
 TABLES: dict[str, Callable[[xr.Dataset], pd.DataFrame]] = {
     "allocation": allocation, "sources": sources, "balance": balance, "links": links,
     "reservoirs": reservoirs, "aquifers": aquifers, "energy": energy, "passes": passes,
-    "rules": rules, "metrics": metric_table,
+    "rules": rules, "soft_rules": soft_rules, "accounts": accounts, "sharing": sharing,
+    "metrics": metric_table,
 }  # fmt: skip
-OPTIONAL = {"sources": "source", "aquifers": "aquifer", "energy": "plant", "passes": "pass"}
+OPTIONAL = {
+    "sources": "source", "aquifers": "aquifer", "energy": "plant", "passes": "pass",
+    "sharing": "award", "soft_rules": "soft_rule", "accounts": "account",
+}  # fmt: skip
 """Tables that are made only of a basin that has such items, by the dimension of these."""

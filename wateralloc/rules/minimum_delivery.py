@@ -19,13 +19,26 @@ from wateralloc.users import unknown
 class MinimumDelivery(Rule):
     """Deliver at least a flow, or a volume over a window, past a node.
 
+    The oldest clause of treaties and compacts: whatever the year brings, so much is handed on.  A
+    flow is asked as the mean of each period, in the dates that it names, and the rule is silent in
+    all others.  A volume is asked once in each window that lies whole in the horizon; how it is
+    spread over the window is free.  Of a window that the horizon cuts nothing is asked, and a
+    warning says so.
+
     What counts is the water the river carries on from the node: not what is withdrawn there, nor
-    what leaves in canals, pumps or transfers.
+    what leaves in canals, pumps or transfers.  A fixed delivery puts the whole risk of a dry year
+    on those above; shares of flow divide it.
 
     Equation
     --------
     river_flow(n, t) >= flow_m3s(t) in every period that the flow names; or
     sum over the window of river_flow(n, t) >= volume_hm3, in every whole window.
+
+    Source
+    ------
+    Decision 740/QD-TTg of 2019, Art. 15 and 16 (flows below dams by month and spell, in the plan of
+    the Red River reservoirs); Albufeira Convention between Spain and Portugal (1998, revised 2008),
+    yearly and seasonal volumes at the border.
 
     Example
     -------
@@ -39,6 +52,7 @@ class MinimumDelivery(Rule):
     """
 
     kind = "minimum_delivery"
+    vi = "Bảo đảm lưu lượng hoặc lượng nước tối thiểu đi qua một nút, theo ngày hoặc theo thời kỳ"
 
     at: Annotated[str, Field(description="node past which the water is delivered")]
     flow_m3s: Annotated[

@@ -17,10 +17,21 @@ from wateralloc.users import unknown
 class MinimumEnergy(Rule):
     """Produce at least a power, or an energy over a window, in some plants together.
 
+    A power is asked as the mean of each period, in the dates that it names; an energy once in each
+    window that lies whole in the horizon.  Required and achieved are reported in GWh.  Which plant
+    gives how much is free.  What a plant gives in a period is a product of flow and head: rows hold
+    it by its line, which follows the solution pass by pass, and what is reported is the energy
+    without lines.
+
     Equation
     --------
     sum over the plants of energy(p, t) >= power_mw(t) x hours in every period that it names; or
     sum over the window and the plants of energy(p, t) >= energy_gwh, in every whole window.
+
+    Source
+    ------
+    Labadie (2004), Optimal operation of multireservoir systems: state-of-the-art review, Journal of
+    Water Resources Planning and Management 130, 93-111 (targets of power and energy as limits).
 
     Example
     -------
@@ -34,6 +45,7 @@ class MinimumEnergy(Rule):
     """
 
     kind = "minimum_energy"
+    vi = "Bảo đảm công suất hoặc điện lượng tối thiểu của một nhóm nhà máy thủy điện"
 
     plants: Annotated[tuple[str, ...], Field(description="plants, together; default: all")] = ()
     power_mw: Annotated[

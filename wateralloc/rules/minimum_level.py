@@ -26,13 +26,19 @@ class MinimumLevel(Rule):
 
     The level of each day is turned into the flow at which the rating (``ratings.csv``) reaches it,
     and the mean of these flows over the period is asked; days that the level does not name ask for
-    none.  So required and achieved are reported as flow [m3/s].  The same level takes more water in
-    a river whose bed has sunk: choose the riverbed by `riverbed`, here or for the whole case.
+    none.  So required and achieved are reported as flow [m3/s].  The rating is a curve, but it is
+    read before anything is solved, so the row is linear and exact.  The same level takes more water
+    in a river whose bed has sunk: choose the riverbed by `riverbed`, here or for the whole case.
 
     Equation
     --------
     river_flow(flow_at, t) >= sum over the days d of t of Q(level_m(d)) * 1 day,
     where stage(Q(level)) = level by the rating of the riverbed.
+
+    Source
+    ------
+    Decision 740/QD-TTg of 2019, Art. 13 and 15: at least 2.2 m at Ha Noi in the spells of raised
+    water use, so that gates along the Red River can take water.
 
     Example
     -------
@@ -48,6 +54,7 @@ class MinimumLevel(Rule):
     """
 
     kind = "minimum_level"
+    vi = "Giữ mực nước sông không thấp hơn mức quy định, theo quan hệ mực nước – lưu lượng"
 
     at: Annotated[str, Field(description="node where the level is held")]
     flow_at: Annotated[

@@ -21,13 +21,21 @@ DIMENSION = {"m": "length", "hm3": "volume"}
 class ReservoirLevels(Rule):
     """Keep a reservoir's level or storage within limits at the end of each period.
 
-    A limit is read on the last day of the period; the rule is silent in periods whose last day it
-    does not name.  A level is turned into storage by the reservoir's curve, so required and
-    achieved are reported as storage [hm3].
+    A rule curve: the floor that keeps water for the dry season, the ceiling that keeps room for a
+    flood.  A limit is read on the last day of the period; the rule is silent in periods whose last
+    day it does not name.  A level is turned into storage by the reservoir's curve before anything
+    is solved, so the row is exact, and required and achieved are reported as storage [hm3].  With
+    more than one limit each is a row of its own.
 
     Equation
     --------
     storage_end(r, t) >= storage(minimum(t)), and <= storage(maximum(t)).
+
+    Source
+    ------
+    Decision 740/QD-TTg of 2019, Art. 18 and Annex III (levels of Hoa Binh, Thac Ba and Tuyen Quang
+    by date in the dry season); Lund & Guzman (1999), Derived operating rules for reservoirs in
+    series or in parallel, Journal of Water Resources Planning and Management 125, 143-153.
 
     Example
     -------
@@ -41,6 +49,7 @@ class ReservoirLevels(Rule):
     """
 
     kind = "reservoir_levels"
+    vi = "Giữ mực nước hoặc dung tích hồ chứa trong giới hạn quy định, theo ngày trong năm"
 
     reservoir: Annotated[str, Field(description="reservoir")]
     minimum_m: Annotated[Seasonal | None, Field(description="lowest level, by date")] = None

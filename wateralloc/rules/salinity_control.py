@@ -21,8 +21,9 @@ class SalinityControl(Rule):
 
     How far the sea enters an estuary in a tide is set, its shape given, by the fresh water that
     flows against it; the flow that keeps it below the intakes is found outside the model and given
-    here, by date.  What counts is the water the river carries on from each node: a mouth of kind
-    ``sink``, or a control node above it.
+    here, by date; in all other dates the rule is silent.  The flow is a mean of the period: a long
+    period can hide days of less.  What counts is the water the river carries on from each node: a
+    mouth of kind ``sink``, or a control node above it.
 
     Equation
     --------
@@ -46,6 +47,7 @@ class SalinityControl(Rule):
     """
 
     kind = "salinity_control"
+    vi = "Giữ lưu lượng đẩy mặn tối thiểu tại các cửa sông"
 
     at: Annotated[
         tuple[str, ...], Field(min_length=1, description="mouths, or control nodes above them")

@@ -1,0 +1,333 @@
+"""Tables of a comparison for people: policies in rows, in English or Vietnamese."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from wateralloc.comparison import Comparison
+from wateralloc.errors import listed
+from wateralloc.report.cells import cell, decimals_of
+from wateralloc.results.store import replacing, write_csv
+
+FILES = {
+    "comparison.csv": "policies in rows, figures in columns",
+    "figures.csv": "every figure: mean, worst member, change against the reference",
+    "by_member.csv": "every figure of each member",
+    "differences.csv": "clauses that differ from the reference",
+    "comparison.md": "the tables that are printed",
+}
+"""What is written, and what it holds."""
+
+WORDS = {
+    "vi": {
+        "policy": "Cơ chế",
+        "what it is": "Nội dung",
+        "Policies": "Các cơ chế",
+        "reference": "cơ chế làm mốc so sánh",
+        "members": "kịch bản thủy văn",
+        "mean over members": "trung bình các kịch bản thủy văn",
+        "Results": "Kết quả",
+        "Deficit": "Thiếu hụt",
+        "Satisfaction": "Mức đáp ứng",
+        "Time reliability": "Độ tin cậy theo thời gian",
+        "Worst province": "Tỉnh được đáp ứng thấp nhất",
+        "its satisfaction": "Mức đáp ứng của tỉnh đó",
+        "Energy": "Điện lượng",
+        "Value": "Giá trị",
+        "kept": "giữ được",
+        "missed": "thiếu",
+        "Storage on": "Dung tích ngày",
+        "Volume price": "Giá theo lượng nước",
+        "Value price": "Giá theo giá trị",
+        "by region and by sector": "theo vùng và theo ngành",
+        "Rules of delivery and level, on every policy alike": "Dòng chảy và mực nước phải giữ, đo "
+        "như nhau cho mọi cơ chế",
+        "Cost to each region: change against": "Cái giá của mỗi vùng: thay đổi so với",
+        "Worst member": "Kịch bản bất lợi nhất",
+        "member": "kịch bản",
+        "Least served province": "Tỉnh được đáp ứng thấp nhất",
+        "What differs from": "Khác biệt so với",
+        "change": "Thay đổi",
+        "clause": "Điều khoản",
+        "before": "trước",
+        "after": "sau",
+        "rule": "quy tắc",
+        "goal": "mục tiêu",
+        "setting": "thiết lập",
+        "added": "thêm",
+        "removed": "bỏ",
+        "changed": "đổi",
+        "nothing": "không có gì",
+        "whole": "đủ",
+        "hm3": "triệu m³",
+        "hm3/year": "triệu m³/năm",
+        "GWh": "GWh",
+        "GWh/year": "GWh/năm",
+        "million": "triệu",
+        "million/year": "triệu/năm",
+        "A study, not an official allocation.": "Kết quả nghiên cứu, không phải phương án phân bổ "
+        "chính thức.",
+    }
+}
+
+
+TITLES = {
+    "deficit": "Deficit", "satisfaction": "Satisfaction", "time_reliability": "Time reliability",
+    "worst_province_satisfaction": "Least served province", "energy": "Energy", "value": "Value",
+    "volume_price": "Volume price", "value_price": "Value price", "kept": "kept",
+    "missed": "missed",
+}  # fmt: skip
+"""Headings of the measures."""
+SHARE = "share"
+Key = tuple[str, str, str]
+"""Measure, scope and name of a figure."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, ready to be printed.
+
+    Attributes
+    ----------
+    shares : columns of fractions, shown as percent
+    decimals : of the other columns of numbers
+    """
+
+    title: str
+    frame: pd.DataFrame
+    shares: tuple[str, ...]
+    decimals: dict[str, int]
+
+
+def words(lang: str) -> Callable[[str], str]:
+    """What translates the words of these tables."""
+    known = WORDS.get(lang, {})
+    return lambda word: known.get(word, word)
+
+
+def tables(comparison: Comparison, lang: str = "en") -> list[Table]:
+    """Every table of a comparison, the policies of each in the order they were named."""
+    return _Maker(comparison, lang).tables()
+
+
+def differing(comparison: Comparison, lang: str = "en") -> list[tuple[str, list[str]]]:
+    """One line for each clause in which a policy is not the reference: (policy, lines)."""
+    say = words(lang)
+    found = []
+    for policy in comparison.policies.index:
+        if policy == comparison.reference:
+            continue
+        rows = comparison.differences[comparison.differences["policy"] == policy]
+        lines = [
+            f"{say(row.change)} {say(row.part)} {row.clause}: "
+            + " → ".join(text for text in (row.before, row.after) if text)
+            for row in rows.itertuples(index=False)
+        ]
+        found.append((str(policy), lines or [say("nothing")]))
+    return found
+
+
+class _Maker:
+    """Makes the tables of a comparison in a language."""
+
+    def __init__(self, comparison: Comparison, lang: str) -> None:
+        self.of, self.lang, self.say = comparison, lang, words(lang)
+        self.figures = {
+            key: rows.set_index("policy")
+            for key, rows in comparison.figures.groupby(["measure", "scope", "name"], sort=False)
+        }
+        known = zip(*(comparison.names[c] for c in ("scope", "name", lang)), strict=True)
+        self.names = {(scope, name): word for scope, name, word in known}
+
+    def tables(self) -> list[Table]:
+        say = self.say
+        n_members = len(self.of.members)
+        mean = f", {say('mean over members')}" if n_members > 1 else ""
+        made = [self.main(say("Results") + mean)]
+        title = say("Rules of delivery and level, on every policy alike") + mean
+        made.append(self.by_name(title, [("kept", "yardstick"), ("missed", "yardstick")], "mean"))
+        for measure in ("satisfaction", "time_reliability"):
+            title = say(TITLES[measure])
+            scopes = [(measure, "region"), (measure, "sector")]
+            whole = f"{title} {say('by region and by sector')}{mean}"
+            made.append(self.by_name(whole, scopes, "mean", is_titled=False))
+            regions = (key[2] for key in self.figures if key[:2] == scopes[0])
+            made += [self.sectors(f"{title}: ", measure, region, mean) for region in regions]
+        if len(self.of.policies) > 1:
+            title = f"{say('Cost to each region: change against')} {self.of.reference}"
+            scopes = [("deficit", "region"), ("value", "region")]
+            made.append(self.by_name(title, scopes, "change"))
+        if n_members > 1:
+            made.append(self.worst(say("Worst member")))
+        return [table for table in made if len(table.frame.columns)]
+
+    def sectors(self, title: str, measure: str, region: str, mean: str) -> Table:
+        """Sectors of a region."""
+        columns = [
+            self.column(key, "mean", self.word("sector", key[2].partition("/")[2]))
+            for key in self.figures
+            if key[:2] == (measure, "region_sector") and key[2].partition("/")[0] == region
+        ]
+        return self.table(title + self.word("region", region) + mean, columns)
+
+    def main(self, title: str) -> Table:
+        """Figures of the whole basin."""
+        columns = []
+        for measure in ("deficit", "satisfaction", "time_reliability"):
+            columns.append(self.column((measure, "basin", "all"), "mean"))
+        province = ("worst_province_satisfaction", "basin", "all")
+        columns.append(self.column(province, "mean_of", self.say("Worst province")))
+        columns.append(self.column(province, "mean", self.say("its satisfaction")))
+        starts = ("energy", "value", "storage_on_", "volume_price")
+        rest = [k for k in self.figures if k[0].startswith(starts) and k[1:] == ("basin", "all")]
+        return self.table(title, columns + [self.column(key, "mean") for key in rest])
+
+    def by_name(
+        self, title: str, of: Sequence[tuple[str, str]], value: str, *, is_titled: bool = True
+    ) -> Table:
+        """One column for each name of a scope, one measure after another.
+
+        Parameters
+        ----------
+        of : (measure, scope)
+        is_titled : headings name the measure
+        """
+        columns = []
+        for measure, scope in of:
+            for key in self.figures:
+                if key[:2] == (measure, scope):
+                    word = self.word(scope, key[2])
+                    heading = f"{word}: {self.heading(key)}" if is_titled else word
+                    columns.append(self.column(key, value, heading))
+        return self.table(title, columns)
+
+    def worst(self, title: str) -> Table:
+        """Worst value of any member, and which it is."""
+        columns = []
+        for measure in ("deficit", "satisfaction", "worst_province_satisfaction", "energy"):
+            key = (measure, "basin", "all")
+            if key not in self.figures:
+                continue
+            columns.append(self.column(key, "worst"))
+            title_of = f"{self.say(TITLES[measure])}: {self.say('member')}"
+            name, series = self.column(key, "worst_member", title_of)
+            if measure == "worst_province_satisfaction":
+                series = self.column(key, "worst_of")[1].str.cat(series, sep=", ")
+            columns.append((name, series))
+        return self.table(title, columns)
+
+    def column(self, key: Key, value: str, heading: str = "") -> tuple[str, pd.Series]:
+        """Heading, and values of a figure by policy; a share is known by the name of the series."""
+        rows = self.figures.get(key)
+        index = self.of.policies.index
+        if rows is None:
+            return heading or self.heading(key), pd.Series(np.nan, index)
+        column = rows[value].reindex(index)
+        is_share = value in ("mean", "worst", "change") and (rows["unit"] == "1").all()
+        if value.endswith("_of"):
+            empty = self.say("whole")
+            named = [self.word("province", of) if of else empty for of in column.fillna("")]
+            column = pd.Series(named, index, dtype=object)
+        return heading or self.heading(key), column.rename(SHARE if is_share else None)
+
+    def table(self, title: str, columns: Sequence[tuple[str, pd.Series]]) -> Table:
+        """Table of the columns that have a value."""
+        kept = {heading: column for heading, column in columns if column.notna().any()}
+        frame = pd.DataFrame(kept, index=self.of.policies.index)
+        frame.index.name = self.say("policy")
+        shares = tuple(h for h, column in kept.items() if column.name == SHARE)
+        decimals = {
+            h: decimals_of(column)
+            for h, column in kept.items()
+            if h not in shares and pd.api.types.is_numeric_dtype(column)
+        }
+        return Table(title, frame, shares, decimals)
+
+    def heading(self, key: Key) -> str:
+        """Title of a figure with its unit."""
+        measure = key[0]
+        unit = self.figures[key]["unit"].iloc[0] if key in self.figures else "1"
+        if measure.startswith("storage_on_"):
+            title = f"{self.say('Storage on')} {self.day(measure.removeprefix('storage_on_'))}"
+        else:
+            title = self.say(TITLES[measure])
+        return title + ("" if unit == "1" else f", {self.say(unit)}")
+
+    def word(self, scope: str, name: str) -> str:
+        return self.names.get((scope, name)) or name
+
+    def day(self, date: str) -> str:
+        month, day = date.split("-")
+        return f"{day}/{month}" if self.lang == "vi" else date
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def write(comparison: Comparison, folder: Path, lang: str = "en") -> None:
+    """Write the files of a comparison into a folder; those of the same names are replaced."""
+    frames = {
+        "comparison.csv": comparison.table().rename_axis("policy").reset_index(),
+        "figures.csv": comparison.figures,
+        "by_member.csv": comparison.by_member,
+        "differences.csv": comparison.differences,
+    }
+    for name, frame in frames.items():
+        with replacing(folder / name) as path:
+            write_csv(path, frame)
+    with replacing(folder / "comparison.md") as path:
+        path.write_text(markdown(comparison, lang), encoding="utf-8")
+
+
+def markdown(comparison: Comparison, lang: str = "en") -> str:
+    """All tables as Markdown."""
+    say = words(lang)
+    text = f"# {say('Policies')}\n\n"
+    titles = comparison.policies[f"title_{lang}"]
+    text += _grid([say("policy"), say("what it is")], [[p, t] for p, t in titles.items()])
+    text += f"\n{summary(comparison, lang)}\n"
+    for table in tables(comparison, lang):
+        head = [str(table.frame.index.name), *table.frame.columns]
+        rows = [
+            [
+                str(policy),
+                *(
+                    cell(v, table.decimals.get(h), is_share=h in table.shares)
+                    for h, v in zip(table.frame.columns, row, strict=True)
+                ),
+            ]
+            for policy, row in zip(
+                table.frame.index, table.frame.itertuples(index=False), strict=True
+            )
+        ]
+        sides = ["---", *("---:" if h in table.decimals or h in table.shares else "---"
+                          for h in table.frame.columns)]  # fmt: skip
+        text += f"\n## {table.title}\n\n{_grid(head, rows, sides)}"
+    found = differing(comparison, lang)
+    if found:
+        text += f"\n## {say('What differs from')} {comparison.reference}\n"
+    for policy, lines in found:
+        text += f"\n**{policy}**\n\n" + "".join(f"- {line}\n" for line in lines)
+    return text
+
+
+def summary(comparison: Comparison, lang: str = "en") -> str:
+    """What is compared with what, in one line."""
+    say = words(lang)
+    members = comparison.members
+    return (
+        f"{say('reference')}: {comparison.reference} · {say('members')}: {len(members)} "
+        f"({listed(members, 4)}). {say('A study, not an official allocation.')}"
+    )
+
+
+def _grid(head: Sequence[str], rows: Sequence[Sequence[str]], sides: Sequence[str] = ()) -> str:
+    lines = [head, list(sides) or ["---"] * len(head), *rows]
+    return "".join(
+        "| " + " | ".join(word.replace("|", "\\|") for word in line) + " |\n" for line in lines
+    )

@@ -1,0 +1,196 @@
+"""Pages of parts, rules and goals, as their docstrings and the fields of their models tell them.
+
+The manual and ``wateralloc rules`` show the same pages.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from wateralloc import catalogue
+from wateralloc.errors import Fault, InputError, Position, listed, suggest
+
+SECTION = re.compile(r"^([A-Z]\w+)\n-{3,}\n", re.MULTILINE)
+PACKAGES = ("rules", "goals")
+"""What a case names by its kind."""
+DIRECTIVE = re.compile(r"^\.\. [\w-]+::.*\n\n?", re.MULTILINE)
+ROLE = re.compile(r":\w+:`~?([^`]+)`")
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of a clause in a case file; `default` is as it would be written, "" for none."""
+
+    name: str
+    type: str
+    default: str
+    is_required: bool
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page of a rule or goal.
+
+    Attributes
+    ----------
+    package : ``rules`` or ``goals``
+    line : what it does, in one line, by language
+    lead : what stands before the sections, without its first line
+    sections : (name, text) in their order
+    """
+
+    package: str
+    kind: str
+    line: dict[str, str]
+    lead: str
+    sections: tuple[tuple[str, str], ...]
+    keys: tuple[Key, ...]
+
+
+def find_pages() -> list[Page]:
+    """Pages of every rule and goal that is installed, rules first."""
+    return [
+        read_page(package, concept)
+        for package in PACKAGES
+        for concept in catalogue.find(package).values()
+    ]
+
+
+def pages_of(name: str) -> list[Page]:
+    """Pages of a name: one, or two where a rule and a goal have it both.
+
+    Raises
+    ------
+    InputError
+        No rule or goal has the name.
+    """
+    pages = find_pages()
+    found = [page for page in pages if page.kind == name]
+    if not found:
+        known = [page.kind for page in pages]
+        tail = suggest(name, known) or f"; there are {listed(known, 60)}"
+        raise InputError(
+            [Fault(Position("rules"), "E311", f"no rule or goal is called '{name}'{tail}")]
+        )
+    return found
+
+
+def read_page(package: str, concept: Any) -> Page:
+    """Read the page of a rule or goal from its class."""
+    lead, sections = split_docstring(inspect.getdoc(concept) or "")
+    first, _, rest = lead.partition("\n\n")
+    line = plain(" ".join(first.split()))
+    return Page(
+        package,
+        str(concept.kind),
+        # of another package's rule without a Vietnamese line there is only the English one
+        {"en": line, "vi": getattr(concept, "vi", "") or line},
+        rest.strip(),
+        sections,
+        tuple(keys_of(concept)) if issubclass(concept, BaseModel) else (),
+    )
+
+
+def split_docstring(docstring: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Split a numpydoc docstring into what leads it, and its sections (name, text)."""
+    lead, *pieces = SECTION.split(docstring)
+    return lead.strip(), tuple(
+        (name, body.strip("\n").rstrip())
+        for name, body in zip(pieces[::2], pieces[1::2], strict=True)
+    )
+
+
+def plain(text: str) -> str:
+    """Text of a docstring without its marks, for a terminal.
+
+    >>> plain("takes ``m`` and `case`, as :class:`Rule`")
+    'takes m and case, as Rule'
+    """
+    text = ROLE.sub(r"\1", DIRECTIVE.sub("", text)).replace("``", "`")
+    return re.sub(r"`([^`\n]+)`", r"\1", text).replace("::\n", ":\n")
+
+
+def reflowed(text: str, *, is_laid_out: bool = False) -> str:
+    r"""Plain text of a section with each paragraph on one line; lists and code keep their lines.
+
+    Parameters
+    ----------
+    is_laid_out : all lines stay as they are, as those of an equation
+
+    Examples
+    --------
+    >>> reflowed("one\ntwo\n\n- three\n- four")
+    'one two\n\n- three\n- four'
+    """
+    paragraphs = plain(text).strip("\n").split("\n\n")
+    return "\n\n".join(
+        paragraph
+        if is_laid_out or paragraph.startswith((" ", "-", "*", "="))
+        else " ".join(paragraph.split())
+        for paragraph in paragraphs
+    )
+
+
+def keys_of(model: type[BaseModel], code: Callable[[str], str] = str) -> list[Key]:
+    """Keys of a clause, in the order of the model.
+
+    Parameters
+    ----------
+    code : marks what is written as it stands, as in the manual
+    """
+    keys = []
+    for name, field in model.model_fields.items():
+        is_required = field.default is PydanticUndefined and field.default_factory is None
+        default = field.get_default(call_default_factory=True)
+        is_none = is_required or default in (None, "", (), {})
+        keys.append(
+            Key(
+                field.alias or name,
+                type_words(field.annotation, code),
+                "" if is_none else code(str(default)),
+                is_required,
+                field.description or "",
+            )
+        )
+    return keys
+
+
+def type_words(annotation: Any, code: Callable[[str], str] = str) -> str:
+    """Name a type in words that a user of case files knows.
+
+    >>> type_words(int | None), type_words(tuple[str, ...])
+    ('integer', 'list of texts')
+    """
+    origin, inside = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        words = [type_words(one, code) for one in inside if one is not type(None)]
+        return " or ".join(dict.fromkeys(words))
+    if origin is typing.Annotated:
+        return type_words(inside[0], code)
+    if origin is typing.Literal:
+        return ", ".join(code(str(one)) for one in inside)
+    if origin in (tuple, list):
+        return f"list of {type_words(inside[0], code)}s"
+    simple = {
+        str: "text", float: "number", int: "integer", bool: "yes or no", Path: "path",
+        Any: "anything",
+    }  # fmt: skip
+    if annotation in simple:
+        return simple[annotation]
+    if origin is dict or annotation is dict:
+        return "mapping"
+    if annotation.__name__ == "Seasonal":
+        return "value by date"
+    keys = ", ".join(f"{name}: ..." for name in annotation.model_fields)
+    return code(f"{{{keys}}}")
