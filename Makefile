@@ -11,7 +11,7 @@ INPUTS := pyproject.toml constraints.txt
 CASE ?= pilot_sharing
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format bench bench-full docs validation constraints clean
+.PHONY: help run test lint types format bench bench-full docs validation pilot constraints clean
 
 help:
 	@echo "make run         set up, and run case $(CASE) (CASE=name for another)"
@@ -20,6 +20,7 @@ help:
 	@echo "make bench       every benchmark at a quick size (bench-full: at the full sizes)"
 	@echo "make docs        the manual, in docs/_build/html"
 	@echo "make validation  results beside the record, docs/validation/red_river.md, written anew"
+	@echo "make pilot       ways of sharing side by side, docs/pilot.md, written anew"
 	@echo "make constraints freeze the newest versions that fit into constraints.txt"
 	@echo "make clean       remove what was made, .venv included"
 
@@ -80,6 +81,11 @@ validation: $(VENV)/.stamp-docs
 	@echo "== results beside the record (some minutes)"
 	@$(BIN)/python -m docs.validation
 	@echo "docs/validation/red_river.md"
+
+pilot: $(VENV)/.stamp-docs
+	@echo "== ways of sharing side by side (some minutes)"
+	@$(BIN)/python -m docs.pilot
+	@echo "docs/pilot.md"
 
 # An environment of its own, so that no version is kept only because it is there.
 constraints:

@@ -49,6 +49,8 @@ GAP = 2
 """Characters between columns."""
 LABEL = 24
 """Characters that a column of labels keeps in a narrow terminal."""
+KEPT = 1e-6
+"""An optimum of which a larger share was given up by a tolerance is shown beside what is kept."""
 START = "pilot_sharing"
 """The case that a new study is told to run first."""
 
@@ -93,6 +95,7 @@ WORDS: dict[str, dict[str, str]] = {
         "periods": "thời đoạn",
         "goal": "mục tiêu",
         "mean": "trung bình",
+        "kept, mean": "giữ lại, trung bình",
         "min": "nhỏ nhất",
         "max": "lớn nhất",
         "unit": "đơn vị",
@@ -374,6 +377,7 @@ def _goals(stages: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
     """Optima of the goals: mean, least and largest over the members.
 
     Of the rounds of a goal that takes several only the first is named: the level of the worst off.
+    Where goals have a tolerance, what is kept of their optima is shown beside them.
     """
     import pandas as pd
 
@@ -386,9 +390,17 @@ def _goals(stages: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
     rows = []
     for name, found in optima.items():
         values = [stage["value"] for stage in found]
-        rows.append((name, sum(values) / len(values), min(values), max(values), found[0]["unit"]))
-    columns = ["goal", "mean", "min", "max", "unit"]
-    return pd.DataFrame(rows, columns=columns).set_index("goal")
+        kept = [stage["kept"] for stage in found]
+        rows.append(
+            (
+                name, sum(values) / len(values), min(values), max(values),
+                sum(kept) / len(kept), found[0]["unit"],
+            )
+        )  # fmt: skip
+    columns = ["goal", "mean", "min", "max", "kept, mean", "unit"]
+    table = pd.DataFrame(rows, columns=columns).set_index("goal")
+    gives_way = (table["mean"] - table["kept, mean"]).abs() > KEPT * table["mean"].abs()
+    return table if gives_way.any() else table.drop(columns="kept, mean")
 
 
 # --- check ----------------------------------------------------------------------------------

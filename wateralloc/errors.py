@@ -86,6 +86,8 @@ CODES = {
     "E328": "plan does not fit the quantity that follows it",
     "E329": "penalty of a soft rule has no goal that can count it",
     "E332": "decisions of yes or no are not allowed in the case",
+    "E334": "windows of a rule contradict each other",
+    "E335": "windows of a rule do not fit the periods of the case",
     "E341": "policies to compare differ in basin, timeline or members",
     "E402": "infeasible",
     "E403": "unbounded",

@@ -245,6 +245,8 @@ def test_ganges_shares_all_and_keeps_a_guarantee(flow: float) -> None:
         assert min(found.values()) >= 0
         if side:
             assert found[side] >= min(flow, 35_000)
+            # a guarantee takes nothing from whom it is given to
+            assert found[side] >= rules.ganges_1996(flow)[side] - 1e-9
 
 
 def test_tajo_below_the_reference_of_the_month() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,7 @@ from wateralloc.case import read_case
 from wateralloc.comparison import Comparison
 from wateralloc.comparison.differences import Difference, differences
 from wateralloc.comparison.figures import _storage
-from wateralloc.errors import Infeasible, InputError
+from wateralloc.errors import CaseError, Fault, Infeasible, InputError, Position
 from wateralloc.report import compare_table
 from wateralloc.results import Results
 
@@ -330,14 +331,15 @@ def test_another_option_is_another_result(write: Write) -> None:
 
 
 def test_results_and_cases_in_memory_are_taken_as_they_are(write: Write) -> None:
-    compare(["none"], results="mine")
-    Path("cases/none.yaml").unlink()  # only its result is left
+    write("alone")
+    compare(["alone"], results="mine")
+    Path("cases/alone.yaml").unlink()  # only its result is left
     in_memory = read_case("delta")
-    of = compare([Path("mine/none"), in_memory])
+    of = compare([Path("mine/alone"), in_memory])
     assert of.policies["solved"].tolist() == [False, True]
     assert not Path("results").exists()
     assert value_of(of, "delta", "deficit", "north", "change") == pytest.approx(8, abs=1e-7)
-    by_name = compare(["none", job.run("delta")], results="mine")
+    by_name = compare(["alone", job.run("delta")], results="mine")
     assert not by_name.policies["solved"].any()
     pd.testing.assert_frame_equal(by_name.differences, of.differences)
 
@@ -351,6 +353,19 @@ def test_processes_change_nothing(write: Write) -> None:
     together = compare(["none", "delta"], jobs=2, progress=lambda *n: seen.append(n))
     assert seen == [(1, 2), (2, 2)]
     pd.testing.assert_frame_equal(together.figures, alone.figures)
+    write("dream", [DELIVERY | {"flow_m3s": 500}])
+    shutil.rmtree("results")
+    with pytest.raises(Infeasible, match="dream, member 2001-01"):
+        compare(["dream", "none"], jobs=2)
+    assert [path.name for path in Path("results").iterdir()] == ["none"]
+
+
+def test_faults_travel_between_processes() -> None:
+    error = CaseError(
+        [Fault(Position("a.yaml", 2, 3), "E303", "no"), Fault(Position("b"), "E101", "-")]
+    )
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), again.faults, str(again)) == (CaseError, error.faults, str(error))
 
 
 # --- yardsticks ---------------------------------------------------------------------------------

@@ -376,7 +376,9 @@ def test_named_limits_are_those_of_the_contradiction(
                                or [np.empty(0, int)])  # fmt: skip
         assert conflict.missed > 0
         # limits add up to what is missed
-        counted = sum(side.counted for side in (*conflict.sides, *conflict.against))
+        counted = sum(
+            side.counted for side in (*conflict.sides, *conflict.against, *conflict.hardly)
+        )
         assert counted == pytest.approx(conflict.missed, abs=1e-5)
         # the rules named, without all others, cannot be met, and any one less of them can
         rules_of = {int(n) for side in conflict.rules for n in side.numbers}

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.small import inflow, make_case, solve
+from tests.small import check_golden, inflow, make_case, solve
 from wateralloc.case import Case
 from wateralloc.case.model import build_case
 from wateralloc.errors import CaseError
@@ -27,6 +27,7 @@ from wateralloc.results import Results, collect
 from wateralloc.rules import Soft
 from wateralloc.rules.minimum_delivery import MinimumDelivery
 
+GOLDEN = Path(__file__).parent / "golden" / "penalty.lp"
 M3S = 1 / 0.0864
 """One hm3 a day, in m3/s."""
 MONEY = [{"net_benefit": {}}]
@@ -215,6 +216,11 @@ def test_penalty_on_energy_counts_what_is_true(tmp_path: Path) -> None:
     missed = np.maximum(60 * 24 / 1e3 - energy, 0).sum()
     assert load["missed"] == pytest.approx(missed, rel=1e-4, abs=1e-6)
     assert load["missed_unit"] == "gwh"
+
+
+def test_golden(tmp_path: Path) -> None:
+    """The goal is worse by the penalty, and a row can limit what is missed."""
+    check_golden(river(tmp_path, {"penalty": 400}), GOLDEN)
 
 
 # --- what is printed ----------------------------------------------------------------------------

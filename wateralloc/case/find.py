@@ -18,7 +18,7 @@ def bundled_folder() -> Path:
 
 
 def bundled_cases() -> dict[str, Path]:
-    """Cases that come with the package, by name, as pilot/none in a folder; the shallowest first."""
+    """Cases that come with the package, by name (pilot/none in a folder), the shallowest first."""
     cases = bundled_folder() / "cases"
     paths = sorted(cases.rglob("*.yaml"), key=lambda path: (len(path.parts), path))
     return {path.relative_to(cases).with_suffix("").as_posix(): path for path in paths}

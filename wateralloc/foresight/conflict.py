@@ -37,9 +37,11 @@ NO_DUAL = 1e-7
 """Duals up to this are rounding; those of a repair are 1 where a limit gives way."""
 MOST = 60
 """Conflicts that are taken apart."""
-WEAK = 20.0
-"""A rule that alone would have to give way by this many times what is missed is left out of a
-conflict, if there is one without it: evaporation ties everything to everything a little."""
+OF_ONE = 8
+"""Conflicts that are taken apart of what hangs together by its water."""
+WEAK = 100.0
+"""A limit that alone would have to give way by this many times what is missed hardly matters to a
+conflict: evaporation ties everything to everything a little."""
 SAME = 0.01
 """Amounts that differ by less than this share are told as one."""
 SHOWN = 12
@@ -126,6 +128,7 @@ class Conflict:
     first, last : periods
     sides : rules and environmental flows
     against : the water and the limits of the basin that take part
+    hardly : rules and environmental flows that take part, but hardly matter
     """
 
     missed: float
@@ -133,6 +136,7 @@ class Conflict:
     last: int
     sides: tuple[Side, ...]
     against: tuple[Side, ...]
+    hardly: tuple[Side, ...] = ()
 
     @property
     def rules(self) -> tuple[Side, ...]:
@@ -213,7 +217,7 @@ def explain_infeasible(period: Period, horizon: Horizon, member: int) -> str:
         )
     groups: dict[tuple[str, ...], list[Conflict]] = {}
     for conflict in reasons.conflicts:
-        names = tuple(side.text for side in (*conflict.sides, *conflict.against))
+        names = tuple(side.text for side in conflict.sides or conflict.against)
         groups.setdefault(names, []).append(conflict)
     alike = list(groups.values())
     lines = [_tell(period.case, group) for group in alike[:SHOWN]]
@@ -252,11 +256,7 @@ def find_reasons(period: Period, horizon: Horizon, member: int) -> Reasons:
     if max(np.abs(repair.by_row).sum(), np.abs(repair.by_column).sum()) <= SMALLEST:
         return Reasons((), (), can_be_met=True)
     conflicts, more = _take_apart(lp, repair, namer)
-    asked = tiers[0] + tiers[1]
-    conflicts = _distinct(
-        _without_weak(lp, limits, asked, conflict, namer) if k < ROUNDS else conflict
-        for k, conflict in enumerate(sorted(conflicts, key=lambda c: -c.missed))
-    )
+    conflicts = _distinct(conflicts)
     if len(limits) == len(tiers[0]):
         conflicts += _behind(lp, limits, conflicts, namer)
     conflicts.sort(key=lambda c: (-c.missed, c.first))
@@ -360,25 +360,6 @@ def _behind(
     return known[len(found) :]
 
 
-def _without_weak(
-    lp: MemberProgram,
-    limits: Sequence[_Limit],
-    asked: Sequence[_Limit],
-    conflict: Conflict,
-    namer: _Namer,
-) -> Conflict:
-    """The conflict without the rules that hardly matter to it, if there is one without them."""
-    strong = [side for side in conflict.sides if side.gives <= WEAK * conflict.missed]
-    if len(strong) == len(conflict.sides):
-        return conflict
-    kept = _joined(side.numbers for side in strong)
-    less = _free(lp, np.setdiff1d(_joined(limit.numbers for limit in asked), kept))
-    repair = _repair(less, limits)
-    found = _take_apart(less, repair, namer)[0] if repair is not None else []
-    clear = [c for c in found if c.missed >= 0.5 * conflict.missed]
-    return max(clear, key=lambda c: c.missed, default=conflict)
-
-
 def _free(lp: MemberProgram, rows: np.ndarray) -> MemberProgram:
     """The program without the limits of some rows."""
     row_lower, row_upper = lp.row_lower.copy(), lp.row_upper.copy()
@@ -406,7 +387,7 @@ def _take_apart(lp: MemberProgram, repair: Repair, namer: _Namer) -> tuple[list[
     conflicts: list[Conflict] = []
     more = 0.0
     for part in _components(by_rows, whole):
-        proofs, left = _elements(lp, by_rows, part, MOST - len(conflicts))
+        proofs, left = _elements(lp, by_rows, part, min(OF_ONE, MOST - len(conflicts)))
         conflicts += [namer.conflict(proof) for proof in proofs]
         more += left
     return conflicts, more
@@ -577,11 +558,11 @@ class _Namer:
             members.setdefault(key, []).append((int(r), True, float(y)))
         for j, d in zip(proof.columns, proof.d / scale, strict=True):
             members.setdefault(self._of_column(int(j), d), []).append((int(j), False, float(d)))
-        sides, against = [], []
+        sides, against, hardly = [], [], []
         for (kind, text), of_side in members.items():
             side = self._side(kind, text, of_side, missed)
             if kind in _ASKED:
-                sides.append(side)
+                (hardly if side.gives > WEAK * missed else sides).append(side)
             elif kind not in (_WATER, _OTHER) or abs(side.counted) > SMALLEST:
                 against.append(side)
         sides.sort(key=lambda s: (s.rule is None, s.sense != ">=", s.text))
@@ -592,7 +573,9 @@ class _Namer:
             for n in of_side.numbers
             for t in self._periods(int(n), of_side.is_row)
         ]
-        return Conflict(missed, min(periods), max(periods), tuple(sides), tuple(against))
+        return Conflict(
+            missed, min(periods), max(periods), tuple(sides), tuple(against), tuple(hardly)
+        )
 
     def _side(
         self, kind: str, text: str, members: Sequence[tuple[int, bool, float]], missed: float
@@ -714,11 +697,23 @@ def _tell(case: Case, alike: Sequence[Conflict]) -> str:
         sides.append(text)
     against = [f"{side.text} {_counted(side)}" for side in conflict.against]
     text = f"E402 conflict of {_missed(case, conflict, unit)}: " + ", ".join(sides)
+    if conflict.hardly:
+        text += f" (and {len(conflict.hardly)} that hardly matter)"
     if against:
         text += (", against: " if sides else "") + listed(against, 6)
-    if alike[1:]:
-        text += f"; and again {listed((_missed(case, other, unit) for other in alike[1:]), 6)}"
+    apart = _apart(alike)[1:]
+    if apart:
+        text += f"; and again {listed((_missed(case, other, unit) for other in apart), 6)}"
     return text
+
+
+def _apart(conflicts: Sequence[Conflict]) -> list[Conflict]:
+    """Conflicts that do not overlap in time, the largest first."""
+    found: list[Conflict] = []
+    for conflict in conflicts:
+        if all(conflict.last < other.first or other.last < conflict.first for other in found):
+            found.append(conflict)
+    return found
 
 
 def _missed(case: Case, conflict: Conflict, unit: str) -> str:

@@ -22,7 +22,7 @@ from wateralloc.solve import OPTIONS
 PACKAGES = ("pyomo", "highspy", "numpy", "scipy", "pandas", "xarray", "netCDF4", "pydantic")
 ABOVE = ("bundled", "cli.py", "comparison", "export.py", "report")
 """What of the package only shows results, or is no code of it."""
-_OF_STAGE = ("goal", "name", "sense", "value", "unit", "iterations")
+_OF_STAGE = ("goal", "name", "sense", "value", "kept", "unit", "iterations")
 
 
 def make_manifest(

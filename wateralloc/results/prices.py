@@ -54,6 +54,7 @@ UNITS_BY = {
     "slack": "rule_unit",
     "shadow_price": "shadow_price_stage, over rule_unit",
     "value": "stage_unit",
+    "kept": "stage_unit",
 }
 """What holds the unit of a variable whose rows differ in it."""
 
@@ -143,6 +144,11 @@ def stage_variables(solution: Solution) -> dict[str, Variable]:
         "name": (text(s.name for s in stages), "name of the stage"),
         "sense": (text(s.sense for s in stages), "minimise or maximise"),
         "value": (np.array([s.value for s in stages], float), "optimum, in stage_unit"),
+        "kept": (
+            np.array([s.kept for s in stages], float),
+            "what is left of the optimum after all goals, where the goal has a tolerance; in "
+            "stage_unit",
+        ),
         "unit": (text(s.unit for s in stages), "unit of the optimum"),
         "value_scale": (
             np.array([s.value_scale for s in stages], float),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -13,15 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from wateralloc.basin import Basin
 from wateralloc.case import Case
 from wateralloc.parts.demand import demand_volumes
-from wateralloc.parts.reservoir import storage_range
-from wateralloc.rules import Rule
+from wateralloc.rules import Rule, number_windows
 from wateralloc.rules.flows import check_natural, natural_over, work_data
+from wateralloc.rules.yes_or_no import storage_together
 from wateralloc.seasonal import DateOfYear
-from wateralloc.timeline import day_of_year
+from wateralloc.timeline import day_of_year, horizon_days, period_sum
 from wateralloc.units import HM3_PER_M3
 from wateralloc.users import Names, Users, unknown
-
-log = logging.getLogger(__name__)
 
 Part = Annotated[float, Field(ge=0, le=1)]
 
@@ -88,19 +85,25 @@ class DroughtStages(Rule, Users):
 
     A flow is known beforehand: stages are numbers, and the rule is exact whatever way one looks
     ahead.  A **storage** is itself a result.  With the whole horizon in sight the stage is then a
-    decision of yes or no in each period (an integer column), true to the table to the last hm3;
-    such a case says ``integers: true`` and ``linearisation: fixed``.  What perfect foresight still
-    does that no operator could: it saves water before a threshold to stay above it.
+    decision of yes or no at each decision (an integer column), true to the table to the last hm3;
+    such a case says ``integers: true`` and ``linearisation: fixed``.  Each member decides for
+    itself.  The stages are those of the table, but the operator is clairvoyant: it saves water
+    before a threshold to stay above it, because it knows the inflow to come, which nobody does on
+    the day.  So a table by storage cuts less here than it would in the office; how much less, a
+    run that goes forward in time would tell.  A storage exactly at a threshold may be counted on
+    either side of it.
 
-    Before the first `periods` have passed, the mean is of the flows since the horizon began, and
-    the first decision, which has none, takes the first period's.  Stages have no memory: one ends
-    where it began.
+    A day of decision within a period counts for the period it lies in, from its start; two in one
+    period are one.  On the first day of the horizon there is a decision, whatever its date.  Before
+    the first `periods` have passed, the mean is of the flows since the horizon began, and the first
+    decision, which has none, takes the first period's; a forecast near the end is of what is left.
+    Stages have no memory: one ends where it began.
 
     Equation
     --------
     withdrawal(s, t) <= (1 - cut(s, stage(t))) x demand(s, t) for each sector s.  By storage, with
-    z(j, t) in {0, 1} for stage j below T(j), and S_max the largest storage:
-    S(t) >= T(j) (1 - z(j, t)) and S(t) <= S_max - (S_max - T(j)) z(j, t).
+    z(j, t) in {0, 1} for stage j below T(j), and S_min and S_max the least and largest storage:
+    S(t) >= T(j) - (T(j) - S_min) z(j, t) and S(t) <= S_max - (S_max - T(j)) z(j, t).
 
     Source
     ------
@@ -217,13 +220,12 @@ class DroughtStages(Rule, Users):
         timeline = case.timeline
         if not self.decided:
             return np.arange(case.n_periods)
-        named = day_of_year(np.array([f"2001-{day}" for day in self.decided], "datetime64[D]"))
-        days = np.arange(timeline.edges[0], timeline.edges[-1])
-        is_day = np.isin(day_of_year(days), named)
+        named = day_of_year(np.array([f"2000-{day}" for day in self.decided], "datetime64[D]"))
+        day = day_of_year(horizon_days(timeline))
+        # 29 February counts as the 28th, and is no second day of decision
+        is_day = np.isin(day, named) & (np.diff(day, prepend=-1) != 0)
         is_day[0] = True
-        offsets = (timeline.edges[:-1] - timeline.edges[0]).astype(int)
-        decides = np.add.reduceat(is_day.astype(int), offsets) > 0
-        return np.cumsum(decides) - 1
+        return np.cumsum(period_sum(is_day.astype(int), timeline) > 0) - 1
 
     def _known(self, m: pyo.ConcreteModel, case: Case, window: np.ndarray) -> dict[int, np.ndarray]:
         """Whether each stage holds, by the natural flow (member, time)."""
@@ -242,29 +244,25 @@ class DroughtStages(Rule, Users):
         """Yes-or-no variables, one a stage and decision, true to the storage on its day."""
         numbers, values = range(len(self.stages)), self.values()
         stored = sum(m.storage_start[r] for r in self.trigger.storage_of)
-        most = float(sum(storage_range(case.basin, r)[1] for r in self.trigger.storage_of))
+        least, most = storage_together(case.basin, self.trigger.storage_of)
         on = pyo.Var(numbers, domain=pyo.Binary)
         m.workings.add_component(f"{self.name}_on", on)
-        first = np.full(case.n_periods, -1)
-        starts = np.flatnonzero(np.diff(window, prepend=-1))
-        first[starts] = np.arange(starts.size)
-        below = work_data(
-            m, f"{self.name}_below", {j: np.full(case.n_periods, v) for j, v in enumerate(values)},
-            "hm3",
-        )  # fmt: skip
-        rest = work_data(
-            m, f"{self.name}_rest",
-            {j: np.full(case.n_periods, max(most - v, 0.0)) for j, v in enumerate(values)}, "hm3",
-        )  # fmt: skip
+        starts = np.diff(window, prepend=-1) > 0
+        below, lift, room = (
+            work_data(m, f"{self.name}_{word}", dict(enumerate(amounts)), "hm3")
+            for word, amounts in (
+                ("below", values),
+                ("lift", np.maximum(values - least, 0.0)),
+                ("room", np.maximum(most - values, 0.0)),
+            )
+        )
         rows = {
-            "must": lambda block, j: stored + below[j] * on[j] >= below[j],
-            "may": lambda block, j: stored + rest[j] * on[j] <= below[j] + rest[j],
+            "must": lambda _, j: stored + lift[j] * on[j] >= below[j],
+            "may": lambda _, j: stored + room[j] * on[j] <= below[j] + room[j],
         }
         for word, rule in rows.items():
             row = pyo.Constraint(numbers, rule=rule)
             m.workings.add_component(f"{self.name}_{word}", row)
-            m.repeats.total(row, first)
+            m.repeats.total(row, number_windows(starts))
         m.repeats.share(on, window)
         return dict(on.items())
-
-

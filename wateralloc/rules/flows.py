@@ -248,7 +248,9 @@ def check_share(
     return faults
 
 
-def work_data(m: pyo.ConcreteModel, name: str, values: dict[str, Any], of: str = "1") -> pyo.Param:
+def work_data(
+    m: pyo.ConcreteModel, name: str, values: Mapping[Any, Any], of: str = "1"
+) -> pyo.Param:
     """Data that a rule needs as coefficients: item -> array (time) or (member, time).
 
     Parameters

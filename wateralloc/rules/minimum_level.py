@@ -121,15 +121,19 @@ class MinimumLevel(Rule):
         ]
         if faults:
             raise CaseError(faults)
-        _, curve = self._rating(basin, riverbed)
-        level, named = self.level_m.by_day(basin.patterns), self.level_m.named()
-        flow = np.zeros(365)
-        flow[named] = curve.inverse("stage", level[named])
-        daily = flow[day_of_year(horizon_days(timeline))]
+        daily = self.flow_by_day(basin, riverbed)[day_of_year(horizon_days(timeline))]
         required = hm3_of_m3s(period_sum(daily, timeline) / timeline.days, timeline.seconds)
         achieved = river_flow(m, self.flow_at or self.at)
         window = number_windows(self.level_m.active(timeline))
         self.require(m, {"": (achieved, required)}, ">=", window)
+
+    def flow_by_day(self, basin: Basin, riverbed: int) -> np.ndarray:
+        """Flow [m3/s] that the level of each day of a 365-day year takes, 0 without one (365)."""
+        _, curve = self._rating(basin, riverbed)
+        level, named = self.level_m.by_day(basin.patterns), self.level_m.named()
+        flow = np.zeros(365)
+        flow[named] = curve.inverse("stage", level[named])
+        return flow
 
     def _rating(self, basin: Basin, riverbed: int) -> tuple[str, Curve]:
         """Name and curve of the rating of a riverbed."""

@@ -273,7 +273,7 @@ def best_use(
     left = np.zeros(n)  # water in and above i that nobody has taken
     for k in river.order:
         if k in members:
-            left[k] = inflow[k] + sum(left[up] for up in above[k] if up in members)
+            left[k] = inflow[k] + sum(left[up] for up in above[k])  # 0 outside
     pieces = sorted(
         (-worth, k, at, width)
         for k in members
