@@ -1,6 +1,7 @@
-"""Answers known from outside that the parts of this release can express.
+"""Answers known from outside, as far as they are tested: all of the collection are.
 
-Not expressible yet: the claims rules other than proportional, ``nucleolus``.
+Claims are shared by the functions of ``sharing`` and by the linear program, the nucleolus is a
+function of ``sharing``; the leximin counter-example is in ``tests/goals/test_share.py``.
 """
 
 import json
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 from tests.small import inflow, make_case, solve
+from wateralloc.sharing.claims import RULES
+from wateralloc.sharing.games import Game, is_nucleolus, nucleolus
 
 
 def test_least_cost_network(tmp_path):
@@ -137,21 +140,66 @@ def test_junior_user_lives_on_its_own_return_flow(tmp_path):
     np.testing.assert_allclose(values["withdrawal"]["m"], exact, atol=5e-5)
 
 
-@pytest.mark.parametrize(
-    ("estate", "claims", "awards"),
-    [
-        (100, (100, 200, 300), (100 / 6, 200 / 6, 50)),
-        (200, (100, 200, 300), (200 / 6, 400 / 6, 100)),
-        (300, (100, 200, 300), (50, 100, 150)),
-        (10, (2, 4, 7, 8), (20 / 21, 40 / 21, 70 / 21, 80 / 21)),
-    ],
-)
-def test_equal_satisfaction_at_one_node_is_the_proportional_rule(tmp_path, estate, claims, awards):
-    """O'Neill 1982; Aumann & Maschler 1985: award = estate x claim / sum of claims."""
+TALMUD = (100, 200, 300)
+CLAIMS = [  # estate, claims, awards by rule
+    (100, TALMUD, {
+        "PRO": (100 / 6, 200 / 6, 50),
+        "CEA": (100 / 3, 100 / 3, 100 / 3),
+        "CEL": (0, 0, 100),
+        "TAL": (100 / 3, 100 / 3, 100 / 3),
+        "RA": (100 / 3, 100 / 3, 100 / 3),
+    }),
+    (200, TALMUD, {
+        "PRO": (200 / 6, 400 / 6, 100),
+        "CEA": (200 / 3, 200 / 3, 200 / 3),
+        "CEL": (0, 50, 150),
+        "TAL": (50, 75, 75),
+        "RA": (100 / 3, 250 / 3, 250 / 3),
+    }),
+    (300, TALMUD, {
+        "PRO": (50, 100, 150),
+        "CEA": (100, 100, 100),
+        "CEL": (0, 100, 200),
+        "TAL": (50, 100, 150),
+        "RA": (50, 100, 150),
+    }),
+    (10, (2, 4, 7, 8), {
+        "PRO": (20 / 21, 40 / 21, 70 / 21, 80 / 21),
+        "CEA": (2, 8 / 3, 8 / 3, 8 / 3),
+        "CEL": (0, 1, 4, 5),
+        "TAL": (1, 2, 3.5, 3.5),
+        "PIN": (1, 2, 3.5, 3.5),
+        "RA": (1, 11 / 6, 10 / 3, 23 / 6),
+    }),
+]  # fmt: skip
+NAMES = {
+    "PRO": "proportional",
+    "CEA": "cea",
+    "CEL": "cel",
+    "TAL": "talmud",
+    "PIN": "piniles",
+    "RA": "random_arrival",
+}
+PROBLEMS = [
+    pytest.param(estate, claims, NAMES[short], awards, id=f"{estate}-{short}")
+    for estate, claims, by_rule in CLAIMS
+    for short, awards in by_rule.items()
+]
+
+
+@pytest.mark.parametrize(("estate", "claims", "rule", "awards"), PROBLEMS)
+def test_claims_as_numbers(estate, claims, rule, awards):
+    """O'Neill 1982; Aumann & Maschler 1985; tables of public R packages."""
+    assert RULES[rule](estate, claims) == pytest.approx(awards)
+
+
+@pytest.mark.parametrize(("estate", "claims", "rule", "awards"), PROBLEMS)
+def test_claims_at_one_node(tmp_path, estate, claims, rule, awards):
+    """The inflow of one node is the estate, demands are claims; what is left goes to the sea."""
     case = make_case(
         tmp_path,
         periods=1,
-        goals=[{"share": {"among": "demand"}}],
+        goals=[{"share": {"among": "demand", "rule": rule}}],
         nodes=[{"name": "river", "kind": "inflow"}, {"name": "sea", "kind": "sink"}],
         links=[{"name": "reach", "from": "river", "to": "sea", "kind": "reach"}],
         demands=[
@@ -162,6 +210,23 @@ def test_equal_satisfaction_at_one_node_is_the_proportional_rule(tmp_path, estat
     )
     _, values = solve(case)
     assert [w[0] for w in values["withdrawal"].values()] == pytest.approx(awards)
+
+
+NUCLEOLUS = {"1": 2, "2": 6, "3": 5, "12": 15, "13": 1, "23": 18, "123": 14}, (2, 7, 5)
+
+
+def test_nucleolus():
+    """A game whose nucleolus is (2, 7, 5), from the tables of public R packages.
+
+    Nobody takes less than it has alone: 1 at least 2, 3 at least 5. The pair 1+2 then misses at
+    least 15 - (14 - 5) = 6, and 2+3 at least 18 - (14 - 2) = 6. Both miss no more only where 3 has
+    just 5 and 1 just 2, so 2 has the other 7.
+    """
+    worth, amounts = NUCLEOLUS
+    game = Game.from_values("123", {tuple(who): value for who, value in worth.items()})
+    found = nucleolus(game)
+    assert [found[who] for who in "123"] == pytest.approx(amounts)
+    assert is_nucleolus(game, found)
 
 
 LOUCKS = {  # water of the river -> water of each user, price, total benefit
@@ -281,7 +346,11 @@ def test_the_numbers_above_are_those_of_the_collection():
     returns = known["modsim_return_flow"]
     assert returns["exact_chain1_junior"] == [21.375, 32.25, 37.5, 37.5, 37.5]
     assert returns["exact_chain3_juniorM"] == [20.979, 25.2335, 28.1502, 29.1582, 29.6482]
-    assert known["claims"][1]["PRO"] == pytest.approx([200 / 6, 400 / 6, 100])
+    for problem, (estate, claims, awards) in zip(known["claims"], CLAIMS, strict=True):
+        assert (problem.pop("E"), tuple(problem.pop("d"))) == (estate, claims)
+        assert problem == {rule: pytest.approx(award) for rule, award in awards.items()}
+    worth, amounts = NUCLEOLUS
+    assert known["nucleolus"] == {"v": worth, "nucleolus": list(amounts)}
     valley = known["hydro_valley_deterministic"]
     assert valley["objective_max"] == 835
     assert (valley["flow_knots"], valley["power_knots"], valley["prices"]) == tuple(

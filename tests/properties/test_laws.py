@@ -427,7 +427,7 @@ def claims(case: Case, goal: Share) -> list[tuple[list[str], np.ndarray, float]]
     window = case.timeline.window(goal.window, goal.months or None)
     asked = build_period(case).model.demand
     found = []
-    for demands in goal.claimants(case.basin).values():
+    for demands in goal.groups(case.basin, 0).values():
         for number in range(int(window.max()) + 1):
             periods = np.flatnonzero(window == number)
             volume = float(sum(asked[d].value[0, periods].sum() for d in demands))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.small import check_golden, inflow, make_case, solve
+from tests.unit.test_period import check_units, scalars
 from wateralloc import read_case
 from wateralloc.errors import CaseError
 from wateralloc.period import build_period
@@ -26,6 +27,7 @@ def lake(
     flows: list[float],
     more: dict[str, Any] | None = None,
     goals: Any = (),
+    series: Any = None,
     **rule: Any,
 ) -> Any:
     """A river through a lake of 40 hm3, half full and more; rice asks 10 a day, a mill 2."""
@@ -52,21 +54,22 @@ def lake(
             {"name": "rice", "node": "lake", "sector": "irrigation", "annual_hm3": 3650},
             {"name": "mill", "node": "lake", "sector": "industry", "annual_hm3": 730},
         ],
-        series=inflow(head=flows),
+        series=series or inflow(head=flows),
     )
 
 
-def stages_of(solution: Any) -> list[float]:
+def stages_of(solution: Any, member: int = 0) -> list[float]:
     (report,) = [r for r in solution.period.model.reports if r.name == "stage"]
-    return [round(float(v), 6) for v in solution.value(report.value)[0]]
+    return [round(float(v), 6) for v in solution.value(report.value)[member]]
 
 
 def test_the_storage_on_the_day_tells_the_stage(tmp_path: Path) -> None:
-    """30: no stage, 12 go; 18: alert, but only 6 go, so that 12 are left: alert, 7; then drought, 3.
+    """30: no stage, 12 go; 18: alert, but only 6 go; so 12 are left: alert, 7; then drought, 3.
 
     Who does not look ahead takes 12, 7, 3 and 3: it is the foresight that saves the 1 hm3.
     """
     solution, values = solve(lake(tmp_path, [0, 0, 0, 0]))
+    check_units(scalars(solution.period))
     got = np.sum([values["withdrawal"][d] for d in ("rice", "mill")], axis=0)
     assert sum(got) == pytest.approx(12 + 6 + 7 + 3)
     start = [30.0, *values["storage_end"]["lake"][:-1]]
@@ -106,6 +109,84 @@ def test_a_flow_is_known_beforehand(tmp_path: Path, trigger: str, stages: list[i
     assert stages_of(solution) == stages
     rice = [5.0 if stage else 10.0 for stage in stages]
     assert values["withdrawal"]["rice"] == pytest.approx(rice)
+
+
+def test_a_forecast_near_the_end_is_of_what_is_left(tmp_path: Path) -> None:
+    """Of 12, 12, 6 and 14 hm3 a day the three to come are 10, 10.67, 10 and 14 on the mean."""
+    rule = {
+        "trigger": {"forecast_at": ["head"], "periods": 3},
+        "stages": [{"stage": "low", "below_m3s": 10.5e6 / 86400, "cut": 0.5}],
+    }
+    solution, _ = solve(lake(tmp_path, [12.0, 12.0, 6.0, 14.0], {}, **rule))
+    assert stages_of(solution) == [1, 0, 1, 0]
+
+
+DATES = [str(np.datetime64("2001-01-01") + k) for k in range(3 * 365 + 1)]
+
+
+def of_years(step: str, start: str, periods: int, *years: str) -> dict[str, Any]:
+    """Keys of a case whose members are years of the record."""
+    return {
+        "timeline": {"start": start, "periods": periods, "step": step},
+        "hydrology": {"record": "historic", "years": list(years)},
+    }
+
+
+@pytest.mark.parametrize(
+    ("step", "periods", "decides"),
+    [
+        ("month", 6, [0, 0, 0, 1, 1, 1]),  # November to April: 25 February decides for February
+        ("dekad", 18, [0] * 11 + [1] * 7),  # 25 February lies in the last dekad of February
+        ("day", 181, [0] * 116 + [1] * 65),
+    ],
+)
+def test_a_day_of_decision_counts_for_its_period(
+    tmp_path: Path, step: str, periods: int, decides: list[int]
+) -> None:
+    flows = [9.0] * len(DATES)
+    case = lake(
+        tmp_path, flows, of_years(step, "2001-11-01", periods, "2001-11") | WHOLE,
+        decided=["02-25"],
+        series={"inflow_hm3_day": {"date": DATES, "head": flows}},
+    )  # fmt: skip
+    (rule,) = case.rules
+    assert rule.decisions(case).tolist() == decides
+
+
+def test_29_february(tmp_path: Path) -> None:
+    """It is the 28th where there is none, and in a leap year no second day of decision."""
+    flows = [9.0] * len(DATES)
+    more = {"timeline": {"start": "2004-02-27", "periods": 4, "step": "day"},
+            "hydrology": {"record": "historic", "years": ["2003-02"]}}  # fmt: skip
+    for day in ("02-28", "02-29"):
+        case = lake(
+            tmp_path / day, flows, more | WHOLE, decided=[day],
+            series={"inflow_hm3_day": {"date": DATES, "head": flows}},
+        )  # fmt: skip
+        (rule,) = case.rules
+        assert rule.decisions(case).tolist() == [0, 1, 1, 1]
+
+
+def test_members_decide_for_themselves(tmp_path: Path) -> None:
+    """By dekads: in the wet year 12 hm3 come a day, as much as is asked, and nothing is cut.
+
+    In the dry year 4 come, and 30 are stored: 110 in all.  Who takes the 70 of the first dekad is
+    cut to 30 in the second.  Foresight keeps what a milder stage needs, and takes all.
+    """
+    flows = [12.0] * 365 + [4.0] * 731
+    case = lake(
+        tmp_path, flows, of_years("dekad", "2001-01-01", 2, "2001-01", "2002-01") | WHOLE,
+        series={"inflow_hm3_day": {"date": DATES, "head": flows}},
+    )  # fmt: skip
+    solution, values = solve(case)
+    m = solution.period.model
+    assert stages_of(solution, 0) == [0, 0]
+    assert values["withdrawal"]["rice"] == pytest.approx([100, 100])
+    for k in (0, 1):
+        start = solution.value(m.storage_start["lake"])[k]
+        assert stages_of(solution, k) == [float((s < 25) + (s < 12)) for s in start]
+    taken = solution.value(m.withdrawal["rice"] + m.withdrawal["mill"])[1]
+    assert taken.sum() == pytest.approx(30 + 80)
 
 
 def test_soft_stages_are_broken_where_a_goal_before_wants_it(tmp_path: Path) -> None:

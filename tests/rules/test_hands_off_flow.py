@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.small import check_golden, inflow, make_case, solve
+from tests.unit.test_period import check_units, scalars
 from wateralloc.errors import InputError
+from wateralloc.period import build_period
 
 GOLDEN = Path(__file__).parent / "golden" / "hands_off_flow.lp"
 M3S = 1e6 / 86400
@@ -14,12 +16,20 @@ M3S = 1e6 / 86400
 GOALS = [{"meet": {"sectors": ["industry"]}}, {"meet": {}}, {"maximise": "outflow"}]
 
 
-def river(folder, flows=(20, 5, 12), goals=({"meet": {}},), lake=False, more=None, **rule):
+def river(
+    folder, flows=(20, 5, 12), goals=({"meet": {}},), lake=False, more=None, stored=90, **rule
+):
     """``head -> gauge -> sea``: rice asks 8 hm3 a day, a mill 4."""
     clause = {"rule": "hands_off_flow", "name": "hands_off", "at": "gauge",
               "flow_m3s": 10 * M3S, "sectors": ["irrigation"]}  # fmt: skip
     kind = "reservoir" if lake else "inflow"
-    store = {"name": "head", "dead_hm3": 0, "normal_hm3": 100, "initial_hm3": 90, "target_hm3": 0}
+    store = {
+        "name": "head",
+        "dead_hm3": 0,
+        "normal_hm3": 100,
+        "initial_hm3": stored,
+        "target_hm3": 0,
+    }
     return make_case(
         folder,
         periods=len(flows),
@@ -98,10 +108,88 @@ def test_soft_it_falls_short_by_what_is_taken_beyond_it(tmp_path):
     assert stage.value == pytest.approx(1 + 6)
 
 
+WHOLE = {"integers": True, "linearisation": "fixed"}
+
+
+def account(solution, member=0):
+    (report,) = solution.period.model.reports
+    return solution.value(report.value)[member]
+
+
+@pytest.mark.parametrize(("share", "rice"), [(1, [6, 0, 0]), (0.5, [3, 0, 0]), (0, [0, 0, 0])])
+def test_by_the_flow_that_is_left(tmp_path, share, rice):
+    """The mill above takes 4, so 16, 1 and 8 arrive: 6 may be taken of 16, or half of them."""
+    goals = [{"meet": {"sectors": ["industry"]}}, {"meet": {}}]
+    case = river(tmp_path, by="regulated", share=share, more=WHOLE, goals=goals)
+    solution, values = solve(case)
+    assert values["withdrawal"]["rice"] == pytest.approx(rice, abs=1e-6)
+    assert values["withdrawal"]["mill"] == pytest.approx([4, 4, 4])
+    check_units(scalars(solution.period))
+
+
+def test_a_release_lifts_it(tmp_path):
+    """Of the 90 that are stored, 10 pass the gauge each day, and all is met."""
+    case = river(tmp_path, lake=True, by="regulated", more=WHOLE)
+    solution, values = solve(case)
+    assert values["withdrawal"]["rice"] == pytest.approx([8, 8, 8])
+    assert account(solution) == pytest.approx([8, 8, 8])
+
+
+def test_it_is_yes_or_no(tmp_path):
+    """24 are stored and nothing comes: 18 for 8 once; the 6 that are left open nothing.
+
+    Were half a yes allowed, 10.67 could be taken on both days together.
+    """
+    case = river(
+        tmp_path, [0, 0], lake=True, stored=24, by="regulated", more=WHOLE,
+        goals=[{"meet": {"sectors": ["irrigation"]}}, {"maximise": "storage_end"}],
+    )  # fmt: skip
+    solution, values = solve(case)
+    assert values["withdrawal"]["rice"] == pytest.approx([0, 8], abs=1e-6)
+    # the decisions that leave most in the lake are looked for among those that meet as much
+    assert solution.stages[0][-1].value == pytest.approx(24 + 6)
+
+
+def test_regulated_in_months_and_members(tmp_path):
+    """January has 31 times 20, or 12 by the other year: of 16 and 8 that arrive 6 a day, or none.
+
+    In February the rule is silent.
+    """
+    more = {
+        "timeline": {"start": "2001-01-01", "periods": 2, "step": "month"},
+        "hydrology": {"record": "historic", "years": ["2001-01", "2002-01"]},
+    }
+    case = river(
+        tmp_path, [20] * 365 + [12] * 365, more=more | WHOLE, by="regulated",
+        flow_m3s={"months": [1], "value": 10 * M3S},
+        goals=[{"meet": {"sectors": ["industry"]}}, {"meet": {}}],
+    )  # fmt: skip
+    solution, _ = solve(case)
+    withdrawal = next(q for q in solution.period.quantities() if q.name == "withdrawal")
+    taken = solution.value_of(withdrawal, "rice")
+    assert taken[0] == pytest.approx([31 * 6, 28 * 8])
+    assert taken[1] == pytest.approx([0, 28 * 8], abs=1e-6)
+
+
+def test_soft_regulated(tmp_path):
+    """Users first: 8, 1 and 8 of the 16, 1 and 8 that arrive; 6 are allowed on the first day."""
+    case = river(tmp_path, goals=GOALS, soft={"goal": 3}, by="regulated", more=WHOLE)
+    solution, values = solve(case)
+    assert values["withdrawal"]["rice"] == pytest.approx([8, 1, 8])
+    assert solution.stages[0][2].value == pytest.approx(2 + 1 + 8)
+
+
+def test_regulated_needs_leave_of_the_case(tmp_path):
+    with pytest.raises(InputError, match="E332 rule 'hands_off' makes decisions of yes or no"):
+        build_period(river(tmp_path, by="regulated"))
+
+
 def test_a_node_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match=r"E313 .*'gage'; did you mean 'gauge'"):
         river(tmp_path, at="gage")
 
 
 def test_golden(tmp_path):
-    check_golden(river(tmp_path, share=0.5), GOLDEN)
+    check_golden(river(tmp_path / "natural", share=0.5), GOLDEN)
+    case = river(tmp_path, share=0.5, by="regulated", more=WHOLE)
+    check_golden(case, GOLDEN.with_stem("hands_off_flow_regulated"))

@@ -69,7 +69,7 @@ def test_soft_rule_after_the_goal_gets_what_is_left(tmp_path):
 
 def test_hard_rule_beyond_the_water_says_where_and_how_much(tmp_path):
     with pytest.raises(
-        Infeasible, match=r"minimum_delivery 'delta' \(.*case\.yaml:\d+.*\) .* 2 hm3.*2001-01-02"
+        Infeasible, match=r"of 2 hm3 .* 2001-01-02: minimum_delivery 'delta' \(.*case\.yaml:\d+.*\)"
     ):
         solve(weir(tmp_path, (12, 10), flow_m3s=12 * M3S))
 

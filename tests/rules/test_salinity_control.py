@@ -59,7 +59,7 @@ def test_together_on_some_days(tmp_path):
 def test_mouth_that_cannot_carry_it(tmp_path):
     """The branch carries 4 hm3 a day at most, 5 are asked."""
     with pytest.raises(
-        Infeasible, match=r"'salt\[gulf\]' .* by 2 hm3 in all: .*asks 57.87, 46.3 can"
+        Infeasible, match=r"2 hm3 of salinity_control 'salt\[gulf\]' .*asks 57.87, 46.3 can"
     ):
         solve(mouths(tmp_path, (20, 20), flow_m3s=5 * M3S))
 

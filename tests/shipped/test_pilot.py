@@ -7,7 +7,6 @@ goals: what a case makes least before all else no other case of the same physics
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import xarray as xr
 import wateralloc
 from docs import pilot
 from wateralloc import Case, read_case
+from wateralloc.rules.python import Python
 
 CASES = Path(__file__).parents[2] / "cases" / "pilot"
 FILES = sorted(path.relative_to(CASES).as_posix() for path in CASES.rglob("*.yaml"))
@@ -96,8 +96,8 @@ class Runs(dict[str, Run]):
 
 
 @pytest.fixture(scope="module")
-def runs() -> Iterator[Runs]:
-    yield Runs()
+def runs() -> Runs:
+    return Runs()
 
 
 # --- files ------------------------------------------------------------------------------------
@@ -113,12 +113,15 @@ def test_family_has_every_mechanism_of_the_page_in_every_variant():
 def test_cases_share_physics_and_years(cases):
     base = cases["none.yaml"]
     assert base.n_members == 21
-    assert (base.timeline.n_periods, base.riverbed, base.linearisation.passes) == (36, 2020, 1)
+    assert (base.n_periods, base.riverbed, base.linearisation.passes) == (36, 2020, 1)
     for case in cases.values():
         assert case.members == base.members
         assert case.riverbed == base.riverbed
         assert np.array_equal(case.timeline.edges, base.timeline.edges)
-        assert case.rules[0] == base.rules[0], "the gates of the delta"
+        gates = case.rules[0]
+        assert isinstance(gates, Python)
+        assert gates.file.resolve() == CASES / "delta_gates.py"
+        assert gates.model_dump(exclude={"file"}) == base.rules[0].model_dump(exclude={"file"})
         assert case.linearisation == base.linearisation
 
 
@@ -253,7 +256,7 @@ def test_transfer_is_closed_unless_a_case_opens_it_and_never_costs_the_first_goa
         return runs[name].dataset["flow_in"].sel(link="lo_cau_transfer").sum("time").to_numpy()
 
     assert (carried("headwater_first") == 0).all()
-    assert (carried("works/headwater_first") > 0).all()
+    assert carried("works/headwater_first").sum() > 0
     without, with_it = (
         runs[name].deficit(NORTH, FOOD) for name in ("headwater_first", "works/headwater_first")
     )

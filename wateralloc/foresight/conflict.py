@@ -37,9 +37,9 @@ NO_DUAL = 1e-7
 """Duals up to this are rounding; those of a repair are 1 where a limit gives way."""
 MOST = 60
 """Conflicts that are taken apart."""
-OF_ONE = 8
-"""Conflicts that are taken apart of what hangs together by its water."""
-WEAK = 100.0
+OF_ONE = 4
+"""Conflicts that are taken apart of what hangs together by its water; behind others, half of it."""
+WEAK = 30.0
 """A limit that alone would have to give way by this many times what is missed hardly matters to a
 conflict: evaporation ties everything to everything a little."""
 SAME = 0.01
@@ -226,7 +226,7 @@ def explain_infeasible(period: Period, horizon: Horizon, member: int) -> str:
         total = sum(conflict.missed for conflict in hidden) + reasons.more
         among = dict.fromkeys(side.text for conflict in hidden for side in conflict.sides)
         lines.append(
-            f"E402 and more conflicts, of {total:.4g} hm3 in all"
+            f"E402 and more conflicts, of {_number(total)} hm3 in all"
             + (f", among {listed(among)}" if among else "")
         )
     lp = horizon.stack().member(member)
@@ -353,7 +353,7 @@ def _behind(
         rounds += 1
         if repair is None:
             break
-        new = _distinct([*known, *_take_apart(less, repair, namer)[0]])[len(known) :]
+        new = _distinct([*known, *_take_apart(less, repair, namer, OF_ONE // 2)[0]])[len(known) :]
         known += new
         if not new:
             place += 1
@@ -378,7 +378,9 @@ def _distinct(conflicts: Iterable[Conflict]) -> list[Conflict]:
 # --- taking a proof apart -------------------------------------------------------------------
 
 
-def _take_apart(lp: MemberProgram, repair: Repair, namer: _Namer) -> tuple[list[Conflict], float]:
+def _take_apart(
+    lp: MemberProgram, repair: Repair, namer: _Namer, of_one: int = OF_ONE
+) -> tuple[list[Conflict], float]:
     """Conflicts that a repair proves, and the volume of those that are not taken apart."""
     by_rows = lp.matrix.tocsr()
     d = -(by_rows.T @ repair.y)
@@ -387,7 +389,7 @@ def _take_apart(lp: MemberProgram, repair: Repair, namer: _Namer) -> tuple[list[
     conflicts: list[Conflict] = []
     more = 0.0
     for part in _components(by_rows, whole):
-        proofs, left = _elements(lp, by_rows, part, min(OF_ONE, MOST - len(conflicts)))
+        proofs, left = _elements(lp, by_rows, part, min(of_one, MOST - len(conflicts)))
         conflicts += [namer.conflict(proof) for proof in proofs]
         more += left
     return conflicts, more
@@ -558,7 +560,9 @@ class _Namer:
             members.setdefault(key, []).append((int(r), True, float(y)))
         for j, d in zip(proof.columns, proof.d / scale, strict=True):
             members.setdefault(self._of_column(int(j), d), []).append((int(j), False, float(d)))
-        sides, against, hardly = [], [], []
+        sides: list[Side] = []
+        against: list[Side] = []
+        hardly: list[Side] = []
         for (kind, text), of_side in members.items():
             side = self._side(kind, text, of_side, missed)
             if kind in _ASKED:

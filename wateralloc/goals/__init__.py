@@ -232,7 +232,9 @@ class LinearGoal(Goal):
     def declare_cap(self, m: pyo.ConcreteModel, case: Case, number: int) -> None:
         """Add the row that holds the goal where its optimum is no face: it has no limit yet."""
         expression, sense = self.objective(m, number)
-        limit = pyo.Param(initialize=np.inf if sense == "minimise" else -np.inf, **DATA)
+        none = np.inf if sense == "minimise" else -np.inf
+        units = pyo.units.get_units(expression.expr)
+        limit = pyo.Param(initialize=none, units=units, **DATA)
         m.goals.add_component(f"limit_{number}", limit)
         row = expression <= limit if sense == "minimise" else expression >= limit
         cap = pyo.Constraint(expr=row)

@@ -32,6 +32,8 @@ STUCK = 1e-7
 """A dual above this share of the volume that the level stands for is one."""
 AT_TOP = 1e-9
 """A level this near to the top has reached it."""
+NEAR = 1e-8
+"""A target found by programs that is this near, as a share of the claim, has been reached."""
 NOTHING = 1e-9
 """A claim up to this [hm3] is none."""
 MOST_SUBSETS = 256
@@ -470,9 +472,13 @@ class Rounds:
         find = getattr(self, f"_{rule}")
         players = list(zip(*np.nonzero(active & ~self.is_blocked), strict=True))
         start, target = find(players) if players else (self.reached, self.reached)
-        yield Phase(start, target - start, target)
-        ones = np.ones_like(target)
-        yield Phase(self.reached.copy(), ones - self.reached, ones)
+        for level in (start, target, np.ones_like(target)):
+            yield self._towards(level)
+
+    def _towards(self, target: np.ndarray) -> Phase:
+        """Raise each from what it has to a target, each by the same part of the way."""
+        gap = target - self.reached
+        return Phase(self.reached.copy(), np.where(gap > NEAR, gap, 0.0), target)
 
     def most(self, group: Iterable[tuple[int, int]]) -> float:
         """Most that a group can be given beyond its least [hm3]; others keep their least."""

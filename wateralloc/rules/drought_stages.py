@@ -181,7 +181,7 @@ class DroughtStages(Rule, Users):
         sectors = {basin.tables["demands"].at[d, "sector"] for d in self.users_in(basin)}
         for sector in sorted(sectors):
             cuts = self.cuts(sector)
-            for k in np.flatnonzero(np.diff(cuts) < 0):
+            for k in map(int, np.flatnonzero(np.diff(cuts) < 0)):
                 text = (
                     f"sector '{sector}' is cut by {cuts[k + 1]:g} in stage "
                     f"'{self.stages[k + 1].stage}', less than {cuts[k]:g} in "
@@ -249,7 +249,7 @@ class DroughtStages(Rule, Users):
         m.workings.add_component(f"{self.name}_on", on)
         starts = np.diff(window, prepend=-1) > 0
         below, lift, room = (
-            work_data(m, f"{self.name}_{word}", dict(enumerate(amounts)), "hm3")
+            work_data(m, f"{self.name}_{word}", dict(zip(numbers, amounts, strict=True)), "hm3")
             for word, amounts in (
                 ("below", values),
                 ("lift", np.maximum(values - least, 0.0)),
@@ -265,4 +265,4 @@ class DroughtStages(Rule, Users):
             m.workings.add_component(f"{self.name}_{word}", row)
             m.repeats.total(row, number_windows(starts))
         m.repeats.share(on, window)
-        return dict(on.items())
+        return {j: on[j] for j in numbers}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -13,9 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from wateralloc.basin import Basin
 from wateralloc.case import Case
+from wateralloc.errors import CaseError, Fault
 from wateralloc.parts import unit
 from wateralloc.parts.link import river_flow
-from wateralloc.rules import Rule, windows
+from wateralloc.rules import Rule, last_of_each, number_windows, windows
 from wateralloc.rules.flows import (
     arriving,
     at_first_periods,
@@ -24,6 +25,7 @@ from wateralloc.rules.flows import (
     window_sums,
     work_data,
 )
+from wateralloc.rules.yes_or_no import most_by, runs_in_circle, storage_together
 from wateralloc.units import hm3_of_m3s
 from wateralloc.users import Names, unknown
 
@@ -149,9 +151,13 @@ class IndexedDelivery(Rule):
     Several nodes or reservoirs add up.  The first two are numbers; the table may have any shape.
     The last two depend on what is decided.  "At least" is linear then as long as the table is
     convex: it does not jump, and rises ever faster.  Such a table is the largest of its lines, and
-    the delivery is held above each.  Any other is a fault: it would need columns of yes and no.
-    For steps by storage there is the rule `drought_stages`; a table by storage that is smoothed to
-    straight lines, "linear hedging", keeps its spirit and has a price.
+    the delivery is held above each.  In any other, as one of steps, the band is a decision of yes
+    or no in each window and member (an integer column for each band), true to the table; such a
+    case says ``integers: true`` and ``linearisation: fixed``, and without it the table is a fault.
+    Under perfect foresight the index may be steered: water is let down, or kept, to be in the band
+    that suits the goals.  An index exactly where a band ends may be counted to the next as well.
+    A table by storage that is smoothed to straight lines, "linear hedging", needs no yes or no,
+    keeps the spirit of steps, and has a price.
 
     In a table flows are means over the window, volumes are those of the window.  What counts as
     delivered is the water the river carries on from `at`, or what enters the link `link`, as a
@@ -160,7 +166,8 @@ class IndexedDelivery(Rule):
     With an index that is decided, results show 0 as required and, as achieved, what is delivered
     beyond an amount that is at least what is owed.  What is owed is the largest of the lines of the
     table, each summed over the window: `owed_by_line` in ``accounts.csv``, beside `index` and
-    `delivered`.
+    `delivered`.  Where bands are decided there are `owed` and `band`, its number from 1, instead; a
+    row of the table that falls below zero counts as two bands.
 
     Equation
     --------
@@ -169,13 +176,16 @@ class IndexedDelivery(Rule):
     inflow or what arrives, or the storage at its start.
     Where X is decided: owed(w) >= slope(i) X(w) + intercept(i) for each line i of the table, and
     delivered(w) - owed(w) >= 0.
+    Where bands are decided, with z(i, w) in {0, 1} for the band from L(i) to U(i):
+    sum over i of z(i, w) = 1; X(w) = sum of x(i, w) with L(i) z(i, w) <= x(i, w) <= U(i) z(i, w);
+    delivered(w) >= sum of slope(i) x(i, w) + intercept(i) z(i, w).
 
     Source
     ------
     India and Bangladesh, treaty on sharing of the Ganges waters at Farakka of 12 December 1996,
     Annexure I (bands of flow).  Rio Grande Compact (1938), Art. III and IV (points, intermediate
     values by proportional parts).  Tajo-Segura, Real Decreto 773/2014 and 638/2021 (transfer by
-    levels of storage: here in its linear variant).  Colorado River, Interim Guidelines for Lower
+    levels of storage: steps).  Colorado River, Interim Guidelines for Lower
     Basin Shortages and the Coordinated Operations of Lakes Powell and Mead (2007) (by storage).
 
     Example
@@ -192,6 +202,20 @@ class IndexedDelivery(Rule):
             - {all_but_m3s: 1133}
           window: period
           months: [1, 2, 3, 4, 5]
+
+    Steps by storage, in a case with ``integers: true`` and ``linearisation: fixed``:
+
+    .. code-block:: yaml
+
+        - rule: indexed_delivery
+          name: transfer_by_levels
+          link: nhue_canal
+          index: {storage_of: [hoa_binh, son_la]}
+          table:
+            - {up_to_hm3: 8000, volume_hm3: 0}
+            - {up_to_hm3: 12000, volume_hm3: 27}
+            - {volume_hm3: 60}
+          window: month
     """
 
     kind = "indexed_delivery"
@@ -271,13 +295,10 @@ class IndexedDelivery(Rule):
             faults += unknown(f"index.{key}", names, *known[key])
         for node in index.natural_flow_at:
             faults += check_natural(basin, node, "index.natural_flow_at")
-        if index.is_decided:
-            faults += self._check_convex()
         return faults
 
-    def _check_convex(self) -> list[tuple[str, str, str]]:
-        """Fault of a table that is not the largest of its lines."""
-        rows = "table" if self.table else "points"
+    def _not_linear(self) -> str:
+        """Say why a table is not the largest of its lines; "" where it is."""
         measure = "m3/s" if self._is_by_flow else "hm3"
         for piece, after in pairwise(self.pieces()):
             at = piece.up_to
@@ -289,19 +310,21 @@ class IndexedDelivery(Rule):
             else:
                 continue
             what = "storage" if self.index.storage_of else "flow that is decided"
-            instead = (
-                "for steps use the rule drought_stages, which takes columns of yes and no, or give "
-                "points whose line rises ever faster"
-                if self.index.storage_of
-                else "use an index that is known, natural_flow_at or inflow_of, or give points "
-                "whose line rises ever faster"
+            other = (
+                "" if self.index.storage_of else "use a known index, natural_flow_at or inflow_of; "
             )
-            text = (
+            return (
                 f"delivery by a {what} must rise ever faster, without jumps, to be linear; at "
-                f"{at:g} {measure} it {how}: {instead}"
+                f"{at:g} {measure} it {how}: {other}give points whose line rises ever faster; or "
+                "write `integers: true` and `linearisation: fixed` in the case, which makes the "
+                "band a decision of yes or no"
             )
-            return [(rows, "E322", text)]
-        return []
+        return ""
+
+    def _raise(self, case: Case, key: str, code: str, text: str) -> None:
+        """Raise a fault that only the case shows."""
+        at = case.rule_positions[case.rules.index(self)]
+        raise CaseError([Fault(at, code, f"{key} of rule '{self.name}': {text}")])
 
     # --- the period -----------------------------------------------------------------------------
 
@@ -311,7 +334,13 @@ class IndexedDelivery(Rule):
         # volume of one m3/s over each window
         per_flow = window_sums(hm3_of_m3s(1.0, case.timeline.seconds)[None, :], window)[0]
         if self.index.is_decided:
-            self._above_lines(m, case, delivered, window, per_flow)
+            text = self._not_linear()
+            if not text:
+                self._above_lines(m, case, delivered, window, per_flow)
+            elif case.integers:
+                self._in_bands(m, case, delivered, window, per_flow)
+            else:
+                self._raise(case, "table" if self.table else "points", "E322", text)
             return
         known = self._known(m, case)
         owed = read_table(self.pieces(), window_sums(known, window), per_flow)
@@ -323,6 +352,12 @@ class IndexedDelivery(Rule):
             return natural_over(m, case, self.index.natural_flow_at)
         return np.sum([m.inflow[node].value for node in self.index.inflow_of], axis=0)
 
+    def _decided(self, m: pyo.ConcreteModel, case: Case) -> Any:
+        """Index that depends on what is decided [hm3], an expression of the period."""
+        if self.index.storage_of:
+            return sum(m.storage_start[r] for r in self.index.storage_of)
+        return sum(arriving(m, case, node) for node in self.index.flow_at)
+
     def _above_lines(
         self,
         m: pyo.ConcreteModel,
@@ -333,10 +368,7 @@ class IndexedDelivery(Rule):
     ) -> None:
         """Hold the delivery above every line of a convex table."""
         is_storage = bool(self.index.storage_of)
-        if is_storage:
-            index = sum(m.storage_start[r] for r in self.index.storage_of)
-        else:
-            index = sum(arriving(m, case, node) for node in self.index.flow_at)
+        index = self._decided(m, case)
         pieces = self.pieces()
         # a storage counts once, where the window starts; a flow in each of its periods
         spread = at_first_periods if is_storage else in_all_periods
@@ -364,6 +396,117 @@ class IndexedDelivery(Rule):
         self.report(m, "index", {"": index})
         self.report(m, "owed_by_line", by_line)
         self.require(m, {"": (delivered - owed, np.zeros(case.n_periods))}, ">=", window)
+
+    def _in_bands(
+        self,
+        m: pyo.ConcreteModel,
+        case: Case,
+        delivered: Any,
+        window: np.ndarray,
+        per_flow: np.ndarray,
+    ) -> None:
+        """Decide in each window in which band the index is, and hold the delivery above it."""
+        if not per_flow.size:
+            return
+        is_storage = bool(self.index.storage_of)
+        least, most = self._range(m, case, window)
+        low, high, slope, intercept = {}, {}, {}, {}
+        edge = np.broadcast_to(least, most.shape)
+        for p in above_zero(self.pieces()):
+            end = np.clip(p.up_to * per_flow**p.up_to_power, edge, most)
+            if (end > edge).any() or (not low and not np.isfinite(p.up_to)):
+                k = str(len(low) + 1)
+                low[k], high[k] = edge, end
+                slope[k] = (p.slope * per_flow**p.slope_power)[None, :]
+                intercept[k] = (p.intercept * per_flow**p.intercept_power)[None, :]
+            edge = end
+        is_first = np.diff(np.maximum.accumulate(window), prepend=-1) > 0
+        once = number_windows(is_first)
+
+        def data(word: str, values: dict[str, np.ndarray], of: str = "hm3") -> pyo.Param:
+            placed = {k: at_first_periods(v, window) for k, v in values.items()}
+            return work_data(m, f"{self.name}_{word}", placed, of)
+
+        bands = list(low)
+        lows, highs = data("low", low), data("high", high)
+        slopes, intercepts = data("slope", slope, "1"), data("intercept", intercept)
+        first = work_data(m, f"{self.name}_first", {"": is_first.astype(float)})[""]
+        block = m.workings
+        in_band = pyo.Var(bands, domain=pyo.Binary)
+        part = pyo.Var(bands, bounds=(0, None), units=unit("hm3"))
+        block.add_component(f"{self.name}_in_band", in_band)
+        block.add_component(f"{self.name}_part", part)
+        # periods before the first window, and between windows, belong to none; what stands there
+        # is counted nowhere
+        column = np.maximum(np.maximum.accumulate(window), 0)
+        m.repeats.share(in_band, column)
+        m.repeats.share(part, column)
+        index = self._decided(m, case)
+        rows = {
+            "one_band": (sum(in_band[k] for k in bands) == 1, once),
+            "parts": (
+                index - first * sum(part[k] for k in bands) == 0, once if is_storage else window
+            ),
+        } | {
+            f"{word}_{k}": (row, once)
+            for k in bands
+            for word, row in (
+                ("from", part[k] - lows[k] * in_band[k] >= 0),
+                ("up_to", part[k] - highs[k] * in_band[k] <= 0),
+            )
+        }  # fmt: skip
+        for word, (expression, of) in rows.items():
+            row = pyo.Constraint(expr=expression)
+            block.add_component(f"{self.name}_{word}", row)
+            m.repeats.total(row, of)
+        owed = sum(slopes[k] * part[k] + intercepts[k] * in_band[k] for k in bands)
+        self.report(m, "delivered", {"": delivered})
+        self.report(m, "index", {"": index})
+        self.report(m, "owed", {"": owed})
+        numbers = {"": sum(int(k) * in_band[k] for k in bands) * first}
+        self.report(m, "band", numbers, "1")
+        self.require(m, {"": (delivered - owed, np.zeros(case.n_periods))}, ">=", window)
+
+    def _range(
+        self, m: pyo.ConcreteModel, case: Case, window: np.ndarray
+    ) -> tuple[float, np.ndarray]:
+        """Least and largest index that is possible [hm3], the latter (member, window)."""
+        last = np.flatnonzero(last_of_each(window))
+        if self.index.storage_of:
+            least, most = storage_together(case.basin, self.index.storage_of)
+            return least, np.full((1, last.size), most)
+        for node in self.index.flow_at:
+            if runs_in_circle(case.basin, node):
+                text = (
+                    f"the flow at '{node}' has no limit by which a band could be told, as water "
+                    "that leaves it may come back by links; choose a node outside of the circle, "
+                    "or a table that rises ever faster"
+                )
+                self._raise(case, "index.flow_at", "E336", text)
+        return 0.0, len(self.index.flow_at) * most_by(m, case)[:, last]
+
+
+def above_zero(pieces: list[Piece]) -> Iterator[Piece]:
+    """Straight lines of a table, cut where they fall below zero, and zero there.
+
+    >>> [(p.up_to, p.slope) for p in above_zero([Piece(50, 1, -40, 0, 0, 0)])]
+    [(40.0, 0.0), (50, 1)]
+    """
+    start = 0.0
+    for p in pieces:
+        zero = -p.intercept / p.slope if p.slope else np.inf
+        at_start = p.slope * start + p.intercept
+        at_end = p.slope * p.up_to + p.intercept if p.slope else p.intercept
+        nothing = replace(p, slope=0.0, intercept=0.0)
+        if min(at_start, at_end) >= 0:
+            yield p
+        elif max(at_start, at_end) <= 0:
+            yield nothing
+        else:
+            lower, upper = (nothing, p) if at_start < 0 else (p, nothing)
+            yield replace(lower, up_to=zero)
+            yield upper
+        start = p.up_to
 
 
 def read_table(pieces: list[Piece], index: np.ndarray, per_flow: np.ndarray) -> np.ndarray:

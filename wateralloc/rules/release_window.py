@@ -250,11 +250,11 @@ class ReleaseWindow(Rule):
             for k, place in enumerate(self.places)
             for key, code, text in place.check(basin)
         ]
-        rivers = [place.river_at for place in self.places]
-        for k, river in enumerate(rivers):
-            if river in rivers[:k]:
-                text = f"the flow at '{river}' is asked twice; give each river flow once"
-                faults.append((f"places.{k}", "E334", text))
+        named = [place.at for place in self.places]
+        for k, at in enumerate(named):
+            if at in named[:k]:
+                text = f"'{at}' is a place of the rule already; name each place once"
+                faults.append((f"places.{k}.at", "E334", text))
         for k, spell in enumerate(self.windows):
             if spell.length_days <= self.free_days:
                 text = (
@@ -303,18 +303,23 @@ class ReleaseWindow(Rule):
         }
         nothing = np.zeros(case.n_periods)
         known = {at: sum(map(need, named), nothing) for at, need in needs.items()}
-        of_best = chain(*chain(*best.values()))
-        asks = sum((need(s) for s in of_best for need in needs.values()), sum(known.values()))
+        asks = sum(known.values(), nothing)
+        for start in chain(*chain(*best.values())):
+            asks = asks + sum(need(start) for need in needs.values())
         asked: dict[str, Any] = dict.fromkeys(daily, 0.0)
         if best:
             is_start = self._decide(m, case, best)
             self._keep_gaps(m, case, starts, is_start)
             asked = self._sums(m, "need", best, is_start, needs, "hm3")
             days_in = partial(self._needs, timeline, np.ones(horizon_days(timeline).size), 0)
-            days = self._sums(m, "days", best, is_start, {"": days_in}, "1")
+            days = self._sums(m, "days", best, is_start, {"": days_in}, "1")[""]
+            of_named = {"": sum(map(days_in, named), nothing)}
             self.report(m, "start", {f"window {k}": is_start[k, 0] for k in best}, "1")
-            self.report(m, "days", {"": days[""] + sum(map(days_in, named), nothing)}, "1")
-            self.report(m, "asked", {at: asked[at] + known[at] for at in daily})
+            self.report(
+                m, "days", {"": days + work_data(m, f"{self.name}_named_days", of_named)[""]}, "1"
+            )
+            of_known = work_data(m, f"{self.name}_known", known, "hm3")
+            self.report(m, "asked", {at: asked[at] + of_known[at] for at in daily})
         rows = {at: (river[at] - asked[at], known[at]) for at in daily}
         self.require(m, rows, ">=", number_windows(asks > 0))
 
