@@ -63,6 +63,7 @@ html_show_sourcelink = False
 
 here = Path(__file__).parent
 generate.write(here / "reference")
+generate.write_in_vietnamese(here / "_generated")
 performance_table.write(here / "_generated")
 red_river_map.write(here / "_generated")
 red_river_results.write(here / "_generated")

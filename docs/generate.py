@@ -38,6 +38,16 @@ def write(folder: Path) -> None:
             path.write_text(text, encoding="utf-8")
 
 
+def write_in_vietnamese(folder: Path) -> None:
+    """Write ``rules_vi.md`` and ``goals_vi.md``: a line of Vietnamese for each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for package, word in (("rules", "quy tắc"), ("goals", "mục tiêu")):
+        found = [page for page in pages.find_pages() if page.package == package]
+        rows = [(f"[`{p.kind}`](reference/{package}.md#{p.kind})", p.line["vi"]) for p in found]
+        text = _grid((word, "nội dung"), rows)
+        (folder / f"{package}_vi.md").write_text(text, encoding="utf-8")
+
+
 def _grid(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     def line(cells: Iterable[str]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
@@ -154,7 +164,7 @@ def _rst(docstring: str) -> str:
     for name, body in sections:
         if name == "Equation":
             body = ".. code-block:: text\n\n" + "".join(
-                f"   {line}\n" for line in body.strip().splitlines()
+                f"   {line}\n" for line in pages.plain(body).strip().splitlines()
             )
         text += f"\n\n.. rubric:: {name}\n\n{body.strip()}\n"
     return f"````{{eval-rst}}\n{text.strip()}\n````\n"

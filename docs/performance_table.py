@@ -13,7 +13,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 MEASURED = HERE.parent / "benchmarks" / "results"
-PAGES = {"performance": "stack", "performance_passes": "passes"}
+PAGES = {"performance": "stack", "performance_passes": "passes", "performance_share": "share"}
 """Pages, and the benchmark that each is of."""
 NOTHING = "*Nothing is measured yet: run `make bench`.*\n"
 WAYS = {
@@ -45,6 +45,8 @@ def page(benchmark: str) -> str:
     )
     if benchmark == "passes":
         text += _passes(found)
+    elif benchmark == "share":
+        text += _share(found)
     else:
         for size in found["sizes"]:
             text += _size(size)
@@ -127,6 +129,29 @@ def _passes(found: dict[str, Any]) -> str:
     ]
     head = ("median of all", "updated, s", "fixed, s", "ratio", "run by run, min–max", "runs")
     return text + "\n" + _grid(head, pairs)
+
+
+def _share(found: dict[str, Any]) -> str:
+    """Rules by numbers of users, against one program of the same case."""
+    lines = [
+        (
+            f"{size['n_users']}",
+            f"`{rule}`",
+            f"{size['one_program_s']['median']:.3g}",
+            f"{of['solve_s']['median']:.3g}",
+            f"{of['ratio']['of_medians']:.3g}",
+            *_spread(of["ratio"]["run_by_run"])[1:],
+            f"{of['n_rounds']}",
+            f"{of['n_levels']}",
+        )
+        for size in found["sizes"]
+        for rule, of in size["rules"].items()
+    ]
+    head = (
+        "users", "rule", "one program, s", "the rule, s", "ratio", "run by run, min–max", "runs",
+        "rounds", "levels",
+    )  # fmt: skip
+    return f"\n### {found['sizes'][0]['n_periods']} dekads\n\n" + _grid(head, lines)
 
 
 def _date(found: dict[str, Any], path: Path) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -67,7 +68,7 @@ LOW_GATES_M3S = 2288
 GATES = "rules.delta_gates.arguments.full_m3s"
 YARDSTICK = f"{CASES / 'decision_740.yaml'}:ha_noi_level"
 LEVEL = ("yardstick", "ha_noi_level")
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 8, "svg.hashsalt": "wateralloc", "axes.spines.top": False,
     "axes.spines.right": False,
 }  # fmt: skip
@@ -88,12 +89,12 @@ class Side:
     @cached_property
     def _mean(self) -> pd.Series:
         keys = ["policy", "measure", "scope", "name"]
-        return self.comparison.figures.set_index(keys)["mean"]
+        return self.comparison.figures.set_index(keys)["mean"].sort_index()
 
     @cached_property
     def _member(self) -> pd.Series:
         keys = ["policy", "member", "measure", "scope", "name"]
-        return self.comparison.by_member.set_index(keys)["value"]
+        return self.comparison.by_member.set_index(keys)["value"].sort_index()
 
     def get(
         self, case: str, measure: str, scope: str = "basin", name: str = "all", member: str = ""
@@ -178,7 +179,7 @@ def write() -> None:
         for name, figure in (
             ("deficits", draw_deficits(sides.now)),
             ("flow", draw_flow()),
-            ("trade_off", draw_trade_off(sides.now)),
+            ("energy", draw_energy(sides.now)),
             ("works", draw_works(sides)),
         ):
             figure.savefig(HERE / f"pilot_{name}.svg", metadata={"Date": None})
@@ -282,6 +283,10 @@ def values(sides: Sides) -> dict[str, str]:
     served = [case for case in PLANNED if case != CUT]
     energy = {case: now.get(case, "energy") for case in MECHANISMS}
     lost = [100 * (1 - energy[case] / energy["none"]) for case in served]
+    most = now.get("none", "energy", member=DROUGHT)
+    lost_in_drought = [100 * (1 - now.get(c, "energy", member=DROUGHT) / most) for c in served]
+    gain = now.deficit("headwater_first", DELTA, DROUGHT)
+    gain -= now.deficit("delta_first", DELTA, DROUGHT)
     north, delta = ({c: now.deficit(c, region) for c in MECHANISMS} for region in REGIONS)
     vinh_phuc = now.get("share_of_flow", "satisfaction", "province", "vinh_phuc")
     return {
@@ -300,16 +305,17 @@ def values(sides: Sides) -> dict[str, str]:
         "none_delta": f"{delta['none']:,.0f}",
         "none_north": f"{north['none']:.0f}",
         "none_drought": f"{now.deficit('none', DELTA, DROUGHT):,.0f}",
-        "decision_delta": f"{delta['decision_740']:,.0f}",
         "decision_cut": f"{100 - 100 * delta['decision_740'] / delta['none']:.0f}",
         "decision_energy": f"{energy['none'] - energy['decision_740']:.0f}",
         "planned_delta": _range(delta[case] for case in served),
         "planned_energy": _range(lost, 1),
+        "planned_energy_drought": _range(lost_in_drought, 1),
         "planned_gwh": _range(energy["none"] - energy[case] for case in served),
         "share_more": f"{delta['share_of_flow'] - delta['none']:.0f}",
         "fixed_more": f"{delta['fixed_plus_surplus'] - delta['none']:.0f}",
         "first_north": f"{north['delta_first']:.0f}",
         "first_north_drought": f"{now.deficit('delta_first', NORTH, DROUGHT):,.0f}",
+        "first_gain": f"{gain:.0f}",
         "guaranteed_north": f"{north['guaranteed_headwater']:.0f}",
         "guaranteed_delta": f"{delta['guaranteed_headwater'] - delta['delta_first']:.0f}",
         "equal_region": f"{now.deficit('shortage_by_region'):.0f}",
@@ -512,24 +518,28 @@ def draw_flow() -> Figure:
     return figure
 
 
-def draw_trade_off(now: Side) -> Figure:
-    """Deficit of all users against energy, in the mean year."""
+def draw_energy(now: Side) -> Figure:
+    """Energy that each mechanism has less than `none`, in the mean year and in the drought."""
     figure = Figure(figsize=(7.6, 3.8), layout="constrained")
-    axes = figure.subplots()
-    for number, case in enumerate(MECHANISMS, 1):
-        x, y = now.get(case, "energy"), now.deficit(case)
-        colour = "#c0392b" if case in BY_RULE else "#1f5f99"
-        axes.plot(x, y, "o", color=colour, ms=6, zorder=3)
-        axes.annotate(str(number), (x, y), (4, 4), textcoords="offset points")
-    axes.plot([], [], "o", color="#c0392b", label="rules bind, then dams run for power")
-    axes.plot([], [], "o", color="#1f5f99", label="users before power")
-    key = "\n".join(f"{k} {label}" for k, label in enumerate(MECHANISMS.values(), 1))
-    axes.text(1.02, 1, key, transform=axes.transAxes, va="top", linespacing=1.5)
-    axes.set_xlabel("energy, GWh a year")
-    axes.set_ylabel("deficit, hm³ a year")
-    axes.set_ylim(bottom=0)
-    axes.grid(lw=0.4)
-    axes.legend(frameon=False, loc="upper left")
+    panels = figure.subplots(1, 2, sharey=True)
+    cases = [case for case in MECHANISMS if case != "none"][::-1]
+    rows = np.arange(len(cases))
+    for axes, member, title in zip(
+        panels, ("", DROUGHT), ("mean of 1989–2010", "2009–10"), strict=True
+    ):
+        most = now.get("none", "energy", member=member)
+        less = np.array([most - now.get(case, "energy", member=member) for case in cases])
+        colours = ["#c0392b" if case in BY_RULE else "#1f5f99" for case in cases]
+        axes.barh(rows, less, 0.7, color=colours)
+        for row, value in zip(rows, less, strict=True):
+            axes.text(max(value, 0), row, f" {value:,.0f}".replace("-", "−"), va="center")
+        axes.axvline(0, color="#222222", lw=0.8)
+        axes.set_title(title, loc="left", weight="bold")
+        axes.set_xlabel("energy less than without a mechanism, GWh")
+        axes.set_xlim(right=1.16 * less.max())
+        axes.grid(axis="x", lw=0.4)
+        axes.set_axisbelow(True)
+    panels[0].set_yticks(rows, _labels(cases))
     return figure
 
 

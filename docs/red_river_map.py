@@ -34,6 +34,7 @@ LINKS = {  # kind -> colour, style
     "spillway": ("#4a90c2", "-"),
     "distributary": ("#0b3c6d", "-"),
     "canal": ("#b5651d", "--"),
+    "transfer": ("#7a3e9d", ":"),
 }
 INK, DEMAND = "#222222", "#e8a0a0"
 LARGEST = 1500.0
@@ -175,7 +176,11 @@ def _keys(basin: Basin) -> list[Line2D]:
         )
         for kind, (marker, size, face) in NODES.items()
     ]
-    for kind, label in (("reach", "river"), ("distributary", "distributary"), ("canal", "canal")):
+    links = {
+        "reach": "river", "distributary": "distributary", "canal": "canal",
+        "transfer": "transfer, not built",
+    }  # fmt: skip
+    for kind, label in links.items():
         colour, style = LINKS[kind]
         keys.append(Line2D([], [], color=colour, ls=style, lw=1.3, label=label))
     round_volume = 100.0

@@ -845,11 +845,12 @@ def _print_page(page: Page, lang: Language) -> None:
     console.print(page.line[lang])
     if page.lead:
         console.print()
-        console.print(pages.reflowed(page.lead))
+        console.print(pages.laid_out(page.lead, console.width))
     for heading, text in page.sections:
         console.print()
         console.print(say(heading), style="bold")
-        console.print(pages.reflowed(text, is_laid_out=heading == "Equation"))
+        is_equation = heading == "Equation"
+        console.print(pages.laid_out(text, console.width, is_equation=is_equation))
     console.print()
     if not page.keys:
         return

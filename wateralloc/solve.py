@@ -240,7 +240,7 @@ class Stages:
             columns = np.arange(scaled.size, dtype=np.int32)
             self._highs.changeColsCost(scaled.size, columns, scaled)
         if self.integers.size:
-            x, y, certificate, iterations, cold_again = self._branch(name, scaled)
+            x, y, certificate, iterations, cold_again = self._branch(name, scaled, sign * scale)
         else:
             basis = self.bases.get(name, None if self.optima else self.start)
             if basis is not None:
@@ -303,7 +303,7 @@ class Stages:
         raise SolveError(f"E404 {self.where}goal '{name}': the solver stopped with '{text}'")
 
     def _branch(
-        self, name: str, cost: np.ndarray
+        self, name: str, cost: np.ndarray, cost_scale: float
     ) -> tuple[np.ndarray, np.ndarray, Certificate, int, bool]:
         """Solve with yes-or-no columns, then as a linear program with them fixed."""
         chosen = np.asarray(self.integers, np.int32)
@@ -333,8 +333,8 @@ class Stages:
         if objective - bound > MIP_GAP * (1 + abs(objective)):
             raise Uncertified(
                 f"E405 {self.where}goal '{name}': with its yes-or-no decisions fixed the optimum "
-                f"is {objective:.9g}, but {bound:.9g} may be possible; report it with "
-                "`wateralloc export --to mps`"
+                f"is {objective * cost_scale:.9g}, but {bound * cost_scale:.9g} may be possible; "
+                "report it with `wateralloc export --to mps`"
             )
         return found[0], found[1], found[2], iterations + found[3], found[4]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,18 @@ def test_river(tmp_path: Path, example: str, rule: str) -> None:
     assert shared.most == pytest.approx(most)
     assert shared.volume_price == pytest.approx(1 - sum(awards.values()) / most, abs=1e-9)
     assert (shared.volume_price < 1e-9) == (example not in ("N03", "N04"))
+
+
+def test_the_page_on_sharing_has_the_awards_of_the_river() -> None:
+    page = Path(__file__).parents[2] / "docs" / "sharing.md"
+    lines = iter(page.read_text(encoding="utf-8").splitlines())
+    example = next(line for line in lines if line.startswith("<!-- river:")).split()[2]
+    table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in takewhile(bool, lines)]
+    assert len(table) > 2
+    for rule, *awards in table[2:]:
+        known = RIVERS[example, f"network_{rule.strip('`')}"]
+        assert table[0][1:] == [f"{row['claimant']} ({row['claim']})" for row in known]
+        assert awards == [f"{round(float(row['award']), 2):g}" for row in known]
 
 
 def test_every_example_of_a_stock_or_a_river_is_solved() -> None:

@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = [*sorted(DOCS.glob("*.md")), DOCS / "validation" / "red_river.md"]
 OWN = ["README.md", *(path.relative_to(ROOT).as_posix() for path in PAGES)]
+POLICIES = "docs/policies.md"
 BASE = "schema: 1\nextends: pilot_sharing.yaml\n"
 """What a part of a case is laid over."""
 
@@ -51,6 +52,19 @@ def commands(page: str) -> list[str]:
     return found
 
 
+def printed(page: str) -> list[str]:
+    """Lines that the console blocks of a page show as printed, but for its dots."""
+    lines = [line.strip() for block in blocks(page, "console") for line in block.splitlines()]
+    return [line for line in lines if line and not line.startswith(("$ ", "..."))]
+
+
+def write_cases(page: str, folder: Path) -> None:
+    """Write the case files of a page, those that it names before the text, into a folder."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for name, case in re.findall(r"`cases/(\w+\.yaml)`:\n\n```yaml\n(.*?)^```", text, re.S | re.M):
+        (folder / name).write_text(case, encoding="utf-8")
+
+
 def write_rule_files(folder: Path) -> None:
     """Write the files of the page on own rules beside the cases."""
     page = (DOCS / "own_rules.md").read_text(encoding="utf-8")
@@ -66,6 +80,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (rule,) = blocks("docs/case_file.md", "python")
     (folder / "cases" / "my_rule.py").write_text(rule, encoding="utf-8")
     write_rule_files(folder / "cases")
+    write_cases(POLICIES, folder / "cases")
     page = (DOCS / "case_file.md").read_text(encoding="utf-8")
     for table, rows in re.findall(r"`(\w+)\.csv`:\n\n```text\n(.*?)^```", page, re.DOTALL | re.M):
         path = folder / "basins" / "red_river" / f"{table}.csv"
@@ -113,14 +128,19 @@ def test_every_key_of_a_case_has_an_example() -> None:
 @pytest.mark.parametrize("page", [page for page in OWN if commands(page)])
 def test_commands_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    output: list[str] = []
     for command in commands(page):
         program, *words = shlex.split(command)
         if program == "cd":
             monkeypatch.chdir(Path.cwd() / words[0])
+            write_cases(page, Path("cases"))
             continue
         assert Path(program).name == "wateralloc", command
         done = CliRunner().invoke(app, words)
         assert done.exit_code == 0, f"{command}\n{done.output}"
+        output += [line.strip() for line in done.output.splitlines()]
+    if page in (POLICIES, "docs/vi.md"):
+        assert [line for line in printed(page) if line not in output] == []
     if page == "docs/getting_started.md":
         _compare_with_page_on_results(tmp_path / "my_study" / "results" / "drier_fields")
 

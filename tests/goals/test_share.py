@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.rules.months import by_month, months
 from tests.small import check_golden, days, inflow, make_case, solve
+from wateralloc.errors import CaseError
 
 GOLDEN = Path(__file__).parent / "golden" / "share.lp"
 
@@ -445,3 +446,13 @@ def test_known_answer_file_agrees():
     known = json.loads(path.read_text(encoding="utf-8"))["leximin_counterexample"]
     assert known["leximin"] == COUNTEREXAMPLE["leximin"]
     assert known["shared_capacity_AB"] == COUNTEREXAMPLE["shared_AB"]
+
+
+def test_months_that_the_horizon_does_not_have_are_told(tmp_path):
+    case = one_day(tmp_path, 100, SEASON, share(months=[5]))
+    text = (
+        "case: E319 goal share: no period of the horizon lies in months 5; choose others, or "
+        "extend the timeline"
+    )
+    with pytest.raises(CaseError, match=text):
+        solve(case)

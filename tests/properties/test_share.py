@@ -280,9 +280,7 @@ def test_simplex_and_interior_point_give_the_same_awards(
 
 @settings(max_examples=12)
 @given(river=rivers(), data=st.data(), more=st.sampled_from([0.5, 7.0]))
-def test_more_inflow_hurts_nobody(
-    river: dict[str, Any], data: st.DataObject, more: float
-) -> None:
+def test_more_inflow_hurts_nobody(river: dict[str, Any], data: st.DataObject, more: float) -> None:
     before = case_of(river)
     flows = river["series"]["inflow_hm3_day"]
     node = data.draw(st.sampled_from([name for name in flows if name != "date"]))

@@ -80,6 +80,25 @@ def test_the_storage_on_the_day_tells_the_stage(tmp_path: Path) -> None:
         assert values["withdrawal"]["mill"][t] <= cut[int(stage)][1] + 1e-9
 
 
+@pytest.mark.parametrize(("stored", "taken"), [(11, 7.5), (9, 7.167), (7, 7.083), (5, 7.0)])
+def test_tiers_of_lake_mead(tmp_path: Path, stored: float, taken: float) -> None:
+    """Of 7.5 million acre-feet a year the lower basin takes 7.167, 7.083 and 7.0 by tiers of 2007.
+
+    The tiers are by the level of the lake, 1075, 1050 and 1025 ft; here by storages for them, of
+    10, 8 and 6.
+    """
+    tiers = [
+        {"stage": f"tier_{k}", "below_hm3": below, "cut": 1 - of / 7.5}
+        for k, (below, of) in enumerate(((10, 7.167), (8, 7.083), (6, 7.0)), 1)
+    ]
+    more = {"changes": {
+        "demands": {"rice": {"annual_hm3": 6.5 * 365}, "mill": {"annual_hm3": 365}},
+        "reservoirs": {"lake": {"initial_hm3": stored}},
+    }}  # fmt: skip
+    _, values = solve(lake(tmp_path, [9.0], more | WHOLE, stages=tiers))
+    assert values["withdrawal"]["rice"][0] + values["withdrawal"]["mill"][0] == pytest.approx(taken)
+
+
 def test_a_decision_holds_until_the_next(tmp_path: Path) -> None:
     """Decided on 1 and 3 January: no stage on two days, of which 18 are taken, not 24.
 

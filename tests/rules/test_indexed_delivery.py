@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyomo.environ as pyo
 import pytest
 
 from tests.basins import month_starts
 from tests.small import check_golden, inflow, make_case, solve
+from tests.unit.test_period import check_units, scalars
 from wateralloc.errors import CaseError
 from wateralloc.period import build_period
 
@@ -16,7 +18,9 @@ GOLDEN = Path(__file__).parent / "golden" / "indexed_delivery.lp"
 M3S = 1 / 0.0864  # one hm3 a day as a flow
 
 
-def river(folder, inflows=(10, 20, 30), more=None, lake=None, series=None, goals=None, **rule):
+def river(
+    folder, inflows=(10, 20, 30), more=None, lake=None, series=None, goals=None, pump=False, **rule
+):
     """``head -> lake -> weir -> sea`` and a canal ``weir -> plain -> sea``.
 
     A farm at the weir asks 500 a day; the lake may hold 50, starts empty, and may end so.
@@ -39,6 +43,8 @@ def river(folder, inflows=(10, 20, 30), more=None, lake=None, series=None, goals
             {"name": "lower", "from": "weir", "to": "sea", "kind": "reach"},
             {"name": "canal", "from": "weir", "to": "plain", "kind": "canal"},
             {"name": "drain", "from": "plain", "to": "sea", "kind": "reach"},
+            *([{"name": "lift", "from": "plain", "to": "lake", "kind": "pump",
+               "loss_fraction": 0.1}] if pump else []),
         ],
         reservoirs=[
             {"name": "lake", "dead_hm3": 0, "normal_hm3": 50, "initial_hm3": 0, "target_hm3": 0,
@@ -287,18 +293,6 @@ BY_FLOW, BY_STORAGE = {"index": {"flow_at": ["weir"]}}, {"index": {"storage_of":
     ("rule", "text"),
     [
         (
-            BY_FLOW | {"table": [{"up_to_m3s": 70, "share": 0.5}, {"flow_m3s": 35}]},
-            "E322 delivery by a flow that is decided must rise ever faster, without jumps, to be "
-            "linear; at 70 m3/s it rises by 0.5 before and by 0 beyond: use an index that is "
-            "known, natural_flow_at or inflow_of, or give points whose line rises ever faster",
-        ),
-        (
-            BY_STORAGE | {"table": [{"up_to_hm3": 20, "volume_hm3": 1}, {"volume_hm3": 5}]},
-            "E322 delivery by a storage must rise ever faster, without jumps, to be linear; at "
-            "20 hm3 it jumps from 1 to 5: for steps use the rule drought_stages, which takes "
-            "columns of yes and no, or give points whose line rises ever faster",
-        ),
-        (
             BY_STORAGE | {"table": [{"up_to_m3s": 20, "share": 0.5}, {"share": 0.6}]},
             "has an index in m3s, but a storage is in hm3; give it in hm3",
         ),
@@ -343,8 +337,200 @@ def test_faults(tmp_path, rule, text):
     assert text in str(caught.value)
 
 
+WAY_OUT = (
+    "give points whose line rises ever faster; or write `integers: true` and `linearisation: "
+    "fixed` in the case, which makes the band a decision of yes or no"
+)
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        (
+            BY_FLOW | {"table": [{"up_to_m3s": 70, "share": 0.5}, {"flow_m3s": 35}]},
+            "E322 table of rule 'treaty': delivery by a flow that is decided must rise ever "
+            "faster, without jumps, to be linear; at 70 m3/s it rises by 0.5 before and by 0 "
+            f"beyond: use a known index, natural_flow_at or inflow_of; {WAY_OUT}",
+        ),
+        (
+            BY_STORAGE | {"table": [{"up_to_hm3": 20, "volume_hm3": 1}, {"volume_hm3": 5}]},
+            "E322 table of rule 'treaty': delivery by a storage must rise ever faster, without "
+            f"jumps, to be linear; at 20 hm3 it jumps from 1 to 5: {WAY_OUT}",
+        ),
+    ],
+)
+def test_bands_need_leave_of_the_case(tmp_path, rule, text):
+    case = river(tmp_path, **rule)
+    with pytest.raises(CaseError) as caught:
+        build_period(case)
+    assert text in str(caught.value)
+
+
+# --- bands that are decided -----------------------------------------------------------------------
+
+WHOLE = {"integers": True, "linearisation": "fixed"}
+LEVELS = [
+    {"up_to_hm3": 20, "volume_hm3": 0},
+    {"up_to_hm3": 40, "volume_hm3": 3},
+    {"volume_hm3": 6},
+]
+"""Steps by storage, as of the transfer from the Tajo to the Segura."""
+STORED = [{"maximise": {"quantity": "storage_end", "when": "last"}}]
+
+
+def reports(solution, member=0):
+    return {
+        r.name: np.round(solution.value(r.value)[member], 9).tolist()
+        for r in solution.period.model.reports
+    }
+
+
+def test_steps_by_storage(tmp_path):
+    """45 stored, nothing comes: 6, then of 39 and 36 3 each."""
+    case = river(
+        tmp_path, [0, 0, 0], more=WHOLE, lake={"initial_hm3": 45}, table=LEVELS, goals=STORED,
+        **BY_STORAGE,
+    )  # fmt: skip
+    solution, values = solve(case)
+    assert values["flow_in"]["lower"] == pytest.approx([6, 3, 3])
+    assert reports(solution) == {
+        "delivered": [6, 3, 3],
+        "index": [45, 39, 36],
+        "owed": [6, 3, 3],
+        "band": [3, 2, 2],
+    }
+    check_units(scalars(solution.period))
+
+
+@pytest.mark.parametrize(("stored", "transfer"), [(1350, 60), (900, 27), (600, 20), (390, 0)])
+def test_levels_of_the_tajo_segura_in_may(tmp_path, stored, transfer):
+    """The published examples of the rule of 2014 as amended in 2021, by storage alone.
+
+    Below 400 nothing, below the reference of the month (here 650) 20, below 1300 27, and then 60.
+    """
+    table = [
+        {"up_to_hm3": 400, "volume_hm3": 0},
+        {"up_to_hm3": 650, "volume_hm3": 20},
+        {"up_to_hm3": 1300, "volume_hm3": 27},
+        {"volume_hm3": 60},
+    ]
+    case = river(
+        tmp_path, [0] * 31, more=WHOLE | {
+            "timeline": {"start": "2001-01-01", "periods": 1, "step": "month"},
+            "hydrology": {"record": "historic", "members": "all"},
+        },
+        lake={"normal_hm3": 2500, "initial_hm3": stored}, table=table, window="month",
+        at="", link="canal", goals=STORED, **BY_STORAGE,
+    )  # fmt: skip
+    _, values = solve(case)
+    assert values["flow_in"]["canal"] == pytest.approx([transfer], abs=1e-6)
+
+
+def test_a_step_can_be_dodged_by_foresight(tmp_path):
+    """43 stored, and 4 come on the first day: with 47 the third band would hold, and 6 be owed.
+
+    Where the farm is served first it draws the lake to a band that leaves it the most: all 47 but
+    what is owed on the first day, 6; an empty lake owes nothing.
+    """
+    case = river(
+        tmp_path, [4, 0], more=WHOLE, lake={"initial_hm3": 43}, table=LEVELS, **BY_STORAGE
+    )  # fmt: skip
+    solution, values = solve(case)
+    assert sum(values["withdrawal"]["farm"]) == pytest.approx(47 - 6)
+    assert reports(solution)["band"] == [3, 1]
+
+
+def test_points_that_bend_down(tmp_path):
+    """Half of what is above 10 up to 30, then a tenth: 11 at 40, 10 at 30, by 29 stored 9.5."""
+    points = [
+        {"index_hm3": 10, "volume_hm3": 0},
+        {"index_hm3": 30, "volume_hm3": 10},
+        {"index_hm3": 40, "volume_hm3": 11},
+    ]
+    case = river(
+        tmp_path, [0, 0, 0, 0], more=WHOLE, lake={"initial_hm3": 40}, points=points,
+        goals=STORED, **BY_STORAGE,
+    )  # fmt: skip
+    solution, values = solve(case)
+    assert values["flow_in"]["lower"] == pytest.approx([11, 9.5, 4.75, 2.375])
+    assert reports(solution)["band"] == [3, 2, 2, 2]
+
+
+@pytest.mark.parametrize(("arrives", "owed"), [(60, 30), (72.5, 35), (90, 50), (0, 0), (140, 100)])
+def test_ganges_by_what_arrives(tmp_path, arrives, owed):
+    """Nothing can be stored, so that what arrives is known; 90 gives 50, and 140 all but 40."""
+    case = river(
+        tmp_path, [arrives], more=WHOLE, lake={"normal_hm3": 0}, table=GANGES, **BY_FLOW
+    )  # fmt: skip
+    solution, values = solve(case)
+    assert sum(values["withdrawal"]["farm"]) == pytest.approx(arrives - owed, abs=1e-6)
+    assert reports(solution)["owed"] == pytest.approx([owed], abs=1e-6)
+    check_units(scalars(solution.period))
+
+
+def test_the_lake_steers_into_the_best_band(tmp_path):
+    """120 come in two days and 50 may be kept: 70 and 50 owe 60, but 100 and 20 owe 60 + 10.
+
+    Half is owed up to 70, 35 up to 75; so most is free on a day of 75: 40, and of 45: 22.5.
+    """
+    case = river(
+        tmp_path, [120, 0], more=WHOLE, table=GANGES,
+        goals=[{"meet": {}}, {"minimise": "spill"}], **BY_FLOW,
+    )  # fmt: skip
+    solution, values = solve(case)
+    assert sum(values["withdrawal"]["farm"]) == pytest.approx(40 + 22.5)
+    assert reports(solution)["index"] == pytest.approx([75, 45])
+    assert reports(solution)["band"] == [2, 1]
+
+
+def test_bands_of_months_and_members(tmp_path):
+    """By dekads of two years: a step by what arrives in the month, known as nothing can be stored.
+
+    31 times 10 hm3 are above 250, and 100 are owed; of 31 times 5 nothing.  February, of which the
+    horizon has ten days, is silent.
+    """
+    table = [{"up_to_hm3": 250, "volume_hm3": 0}, {"volume_hm3": 100}]
+    case = river(
+        tmp_path, [10] * 365 + [5] * 365, more=WHOLE | {
+            "timeline": {"start": "2001-01-01", "periods": 4, "step": "dekad"},
+            "hydrology": {"record": "historic", "years": ["2001-01", "2002-01"]},
+        },
+        lake={"normal_hm3": 0}, table=table, window="month", **BY_FLOW,
+    )  # fmt: skip
+    solution, _ = solve(case)
+    taken = solution.value(solution.period.model.withdrawal["farm"])
+    assert taken.sum(axis=1) == pytest.approx([310 - 100 + 100, 155 + 50])
+    assert [reports(solution, k)["band"] for k in (0, 1)] == [[2, 0, 0, 0], [1, 0, 0, 0]]
+
+
+def test_soft_bands(tmp_path):
+    """45 stored, and the farm takes it all at once: 6 are missing, and then nothing is owed."""
+    case = river(
+        tmp_path, [0, 0], more=WHOLE, lake={"initial_hm3": 45}, table=LEVELS,
+        soft={"goal": 2}, **BY_STORAGE,
+    )  # fmt: skip
+    solution, _ = solve(case)
+    # what is held to find it may move by a part in 10^9, of a deficit of 955
+    assert solution.stages[0][1].value == pytest.approx(6, abs=1e-5)
+
+
+def test_a_table_that_rises_ever_faster_stays_linear(tmp_path):
+    points = [{"index_hm3": 10, "volume_hm3": 0}, {"index_hm3": 50, "volume_hm3": 20}]
+    period = build_period(river(tmp_path, more=WHOLE, points=points, **BY_STORAGE))
+    assert not any(v.is_binary() for v in period.model.component_data_objects(pyo.Var))
+
+
+def test_a_flow_in_a_circle_has_no_limit(tmp_path):
+    """A pump lifts water from the plain back to the lake, and loses some."""
+    case = river(tmp_path, more=WHOLE, table=GANGES, pump=True, **BY_FLOW)
+    with pytest.raises(CaseError, match=r"E336 index\.flow_at of rule 'treaty': the flow at"):
+        build_period(case)
+
+
 def test_golden(tmp_path):
     points = [{"index_hm3": 10, "volume_hm3": 0}, {"index_hm3": 40, "volume_hm3": 15},
               {"index_hm3": 50, "volume_hm3": 25}]  # fmt: skip
     lake = {"initial_hm3": 45}
     check_golden(river(tmp_path, lake=lake, index={"storage_of": ["lake"]}, points=points), GOLDEN)
+    case = river(tmp_path / "steps", [0, 0], more=WHOLE, lake=lake, table=LEVELS, **BY_STORAGE)
+    check_golden(case, GOLDEN.with_stem("indexed_delivery_steps"))

@@ -42,7 +42,13 @@ def not_linear(m, case):
 
 
 def not_continuous(m, case):
-    m.gate = pyo.Var(within=pyo.Binary)
+    m.gate = pyo.Var(within=pyo.NonNegativeIntegers)
+
+
+def all_or_nothing(m, case, least):
+    m.open = pyo.Var(within=pyo.Binary)
+    m.nothing = pyo.Constraint(expr=m.withdrawal["rice"] - 99 * m.open <= 0)
+    m.least = pyo.Constraint(expr=m.flow["reach"] - least * m.open >= 0)
 
 
 def of_another_length(m, case):
@@ -171,6 +177,7 @@ def farm(
     series=None,
     **arguments,
 ):
+    folder.mkdir(exist_ok=True)
     (folder / "my_rules.py").write_text(RULES, encoding="utf-8")
     rule = {"rule": "python", "name": "own", "file": "my_rules.py", "function": function}
     if arguments:
@@ -215,13 +222,13 @@ def test_row_summed_over_a_window(tmp_path):
         ("keep_in_all", {}, r"E314 .*missing a required argument: 'volume'"),
         ("broken", {}, r"my_rules\.py:18: E314 rule 'own' failed: KeyError"),
         ("not_linear", {}, r"my_rules\.py:25: E314 rule 'own': row 'keep' is not linear: flow"),
-        ("not_continuous", {}, r"E314 rule 'own': variable 'gate' is not continuous"),
+        ("not_continuous", {}, r"E314 rule 'own': variable 'gate' takes whole numbers; it must be"),
         ("of_another_length", {}, r"E314 .*'owed' is of shape \(7,\); must be .* 3 periods"),
         ("not_a_number", {}, r"E314 .*'owed' has values that are not a number \(NaN\)"),
         ("with_an_objective", {}, r"E314 .*'most' is an objective, which would have no effect"),
         ("a_range", {}, r"my_rules\.py:\d+: E314 .*row 'keep' is an equality or a range"),
         ("limit_is_nan", {}, r"E314 .*limit of row 'keep' is not a number \(NaN\)"),
-        ("leaves", {}, r"my_rules\.py:54: E314 rule 'own' failed: SystemExit: 7"),
+        ("leaves", {}, r"my_rules\.py:60: E314 rule 'own' failed: SystemExit: 7"),
         ("unseen", {}, r"E314 .*'workings\.tie' has no variable of a rule in it, so that it would"),
         (
             "twice",
@@ -386,6 +393,26 @@ def test_fault_of_an_item(tmp_path):
     goals = [{"minimise": {"quantity": "own.drawn", "of": ["rcie"]}}]
     with pytest.raises(InputError, match=r"E313 .*item of own\.drawn 'rcie'; did you mean 'rice'"):
         build_period(farm(tmp_path, "bank", goals=goals, right=6, more_demands=[MAIZE]))
+
+
+def test_a_decision_of_yes_or_no(tmp_path):
+    """Rice may take only where 7 pass the reach: of 9, 12 and 30 come 2, 5 and all 9."""
+    whole = {"integers": True, "linearisation": "fixed"}
+    goals = [{"meet": {}}, {"minimise": "own.open"}]
+    case = farm(tmp_path, "all_or_nothing", least=7, more=whole, goals=goals)
+    solution, values = solve(case)
+    assert values["withdrawal"]["rice"] == pytest.approx([2, 5, 9])
+    (report,) = [r for r in solution.period.model.reports if r.name == "open"]
+    assert report.units == "1"
+    assert solution.value(report.value)[0].tolist() == [1, 1, 1]
+    case = farm(tmp_path / "more", "all_or_nothing", least=11, more=whole, goals=goals)
+    solution, values = solve(case)
+    assert values["withdrawal"]["rice"] == pytest.approx([0, 1, 9], abs=1e-6)
+
+
+def test_a_decision_needs_leave_of_the_case(tmp_path):
+    with pytest.raises(InputError, match="E332 rule 'own' makes decisions of yes or no"):
+        build_period(farm(tmp_path, "all_or_nothing", least=7))
 
 
 def test_golden(tmp_path):

@@ -289,7 +289,7 @@ def test_many_conflicts_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("wateralloc.foresight.conflict.SHOWN", 1)
     case = river(tmp_path, (4,), [delivery(5, "low"), delivery(6, "high")])
     assert explained(case)[1] == (
-        f"E402 and more conflicts, of 1 hm3 in all, among minimum_delivery 'low' ({place(case, 0)})"
+        f"E402 and more conflicts, of up to 1 hm3, among minimum_delivery 'low' ({place(case, 0)})"
     )
 
 

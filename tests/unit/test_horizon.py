@@ -669,7 +669,7 @@ FAULTS = {
     "product": (set_row(lambda m: m.x * m.y >= 0), r"'row': expression is not linear: x\*y"),
     "integer": (
         lambda m: setattr(m, "z", pyo.Var(within=pyo.Integers)),
-        r"'z' is not continuous",
+        r"'z' is neither continuous nor a yes or no",
     ),
     "alien": (alien_variable, r"'row': 'z' is not a variable of the stacked period model"),
     "alien note": (alien_note, r"'x' has a note in repeats but is not in the model"),

@@ -17,6 +17,7 @@ from tests.everything import parts as every_part
 from tests.small import make_case
 from wateralloc.catalogue import find
 from wateralloc.errors import InputError
+from wateralloc.goals.keep import Keep
 from wateralloc.parts import unit
 from wateralloc.period import Period, build_period, required_values
 
@@ -48,6 +49,7 @@ def test_balance_of_every_node_names_each_amount_with_its_sign(period: Period) -
             "link_in": 1, "link_out": -1, "storage_start": 1, "storage_end": -1,
             "evaporation": -1, "rain": 1, "seepage": -1, "return_flow": 1, "withdrawal": -1,
         },
+        "pond": {"link_out": -1, "storage_start": 1, "storage_end": -1},
         "fork": {
             "link_in": 1, "link_out": -1, "seepage_in": 1, "withdrawal": -1,
             "stream_depletion": -1, "delivery_seepage": 1,
@@ -64,11 +66,14 @@ def test_balance_of_every_node_names_each_amount_with_its_sign(period: Period) -
 
 
 def test_balance_is_the_only_equation(period: Period) -> None:
+    """Beside what a part needs to say what its variables are, and the accounts of rules."""
     equations = [
         row.name for row in period.model.component_data_objects(pyo.Constraint) if row.equality
     ]
-    assert equations == [
-        "balance[head]", "balance[lake]", "balance[fork]", "balance[field]", "balance[ground]",
+    of_accounts = [name for name in equations if name.startswith("workings.")]
+    assert {name.split("_")[0] for name in of_accounts} == {"workings.account", "workings.rights"}
+    assert [name for name in equations if name not in of_accounts] == [
+        "balance[head]", "balance[lake]", "balance[pond]", "balance[fork]", "balance[field]", "balance[ground]",
         "balance[coast]", "balance[gulf]", "balance[sea]", "pumped[ground]",
         "turbined_in_steps[tunnel_mill]", "channel_storage[ditch]", "delivered[mill]",
         "split_fixed[new_mouth]",
@@ -89,8 +94,16 @@ def test_amounts_of_the_balance_add_up_to_its_row(period: Period) -> None:
 # --- rules --------------------------------------------------------------------------------------
 
 
+def test_every_rule_has_rows_but_one_that_changes_data(period: Period) -> None:
+    with_rows = {row.rule.name for row in period.rule_rows}
+    assert {rule.name for rule in period.case.rules} - with_rows == {"abroad"}
+    labels = [row.label for row in period.rule_rows]
+    assert len(set(labels)) == len(labels)
+
+
 def test_rows_of_rules_by_label_and_sense(period: Period) -> None:
-    assert {row.label: (row.rule.name, row.sense) for row in period.rule_rows} == {
+    rows = {row.label: (row.rule.name, row.sense) for row in period.rule_rows}
+    expected = {
         "delta": ("delta", ">="),
         "wish": ("wish", ">="),
         "levels_minimum_m": ("levels", ">="),
@@ -100,23 +113,30 @@ def test_rows_of_rules_by_label_and_sense(period: Period) -> None:
         "gates": ("gates", ">="),
         "salt[gulf]": ("salt", ">="),
         "load": ("load", ">="),
+        "passed_on": ("passed_on", ">="),
+        "hands_off": ("hands_off", "<="),
+        "rights[town]": ("rights", "<="),
+        "rights[farms]": ("rights", "<="),
+        "stages[irrigation]": ("stages", "<="),
         "own.keep": ("own", ">="),
     }
+    assert {label: rows.get(label) for label in expected} == expected
 
 
 def test_soft_rule_falls_short_on_its_own_side(period: Period) -> None:
     """A minimum gets its shortfall added, a cap taken off; `achieved` is without it."""
     m = period.model
-    rows = {row.rule.name: row for row in period.rule_rows if row.rule.soft}
-    assert {label[0] for label in m.shortfall} == {"wish", "soft_cap", "load"}
+    rows = {row.label: row for row in period.rule_rows if row.rule.soft}
+    assert {label for _, label in m.shortfall} == set(rows)
     for variable in m.component_data_objects(pyo.Var):
         variable.set_value(1.0, skip_validation=True)
-    for label, sign in (("wish", 1), ("soft_cap", -1), ("load", 1)):
-        row = rows[label]
-        shortfall = m.shortfall[label, row.label]
+    for label, row in rows.items():
+        shortfall = m.shortfall[row.rule.name, label]
         shortfall.set_value(5.0)
-        achieved = pyo.value(row.achieved)
-        assert pyo.value(row.constraint.body) == pytest.approx(achieved + sign * 5)
+        sign = 1 if row.sense == ">=" else -1
+        difference = pyo.value(row.constraint.body) - pyo.value(row.achieved)
+        np.testing.assert_allclose(difference, sign * 5.0, err_msg=label)
+        shortfall.set_value(1.0)
 
 
 def rule_case(folder: Path, text: str) -> Any:
@@ -160,12 +180,18 @@ def test_required_values_of_every_period(period: Period) -> None:
 
 
 def test_soft_rules_stand_before_the_goal_they_name(period: Period) -> None:
-    kinds = [getattr(goal, "rule", None) or goal.kind for _, goal in period.goals]
-    assert [number for number, _ in period.goals] == list(range(1, 13))
-    assert kinds == [
-        "meet", "wish", "leximin", "prefer", "minimise", "maximise", "load", "minimise", "soft_cap",
-        "firm_energy", "maximise", "net_benefit",
-    ]  # fmt: skip
+    """A rule with a penalty has no goal of its own."""
+    names = [goal.rule if isinstance(goal, Keep) else goal.kind for _, goal in period.goals]
+    assert [number for number, _ in period.goals] == list(range(1, len(names) + 1))
+    soft = {}
+    for rule in period.case.rules:
+        if rule.soft and rule.soft.penalty is None:
+            soft.setdefault(rule.soft.goal, []).append(rule.name)
+    expected = []
+    for place, goal in enumerate(period.case.goals, 1):
+        expected += [*soft.get(place, []), goal.kind]
+    assert names == expected
+    assert names[:4] == ["meet", "wish", "share", "prefer"]
 
 
 # --- units --------------------------------------------------------------------------------------

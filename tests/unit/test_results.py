@@ -224,7 +224,7 @@ def test_water_value_is_that_of_the_goal_that_names_the_demand(results: Results)
 
 
 def test_water_value_of_a_shared_demand_and_of_one_that_no_goal_names(tmp_path: Path) -> None:
-    goals = [{"share": {"demands": ["works"], "window": "period"}}]
+    goals = [{"share": {"demands": ["works"], "among": "demand", "window": "period"}}]
     value = results_of(tmp_path, goals).dataset["water_value"].isel(member=0)
     assert value.sel(demand="farm").values.tolist() == [0, 0, 0]
     assert value.sel(demand="works").values.tolist() == pytest.approx([1, 1, 0], abs=1e-9)
@@ -375,6 +375,59 @@ def test_metrics_by_hand(results: Results) -> None:
     # two of equal demand served 2/3 and 1/2: |difference| / (2 x their sum)
     assert table["basin", "all", "gini_among_sector"] == pytest.approx(1 / 14, abs=1e-9)
     assert table["basin", "all", "gini_among_region"] == 0.0
+
+
+def test_sharing_by_hand(tmp_path: Path) -> None:
+    """Days of 6, 4 and 30 for claims of 10 and 5 by equal losses."""
+    demands = [
+        {"name": name, "node": "head", "sector": "irrigation", "demand_hm3_day": asked,
+         "value_vnd_m3": value}
+        for name, asked, value in (("rice", 10, 1), ("tea", 5, 4))
+    ]  # fmt: skip
+    goals = [
+        {"share": {"among": "demand", "rule": "cel", "window": "period"}},
+        {"maximise": {"quantity": "outflow"}},
+    ]
+    results = results_of(tmp_path, goals, **river(demands=demands))
+    table = results.tables()["sharing"]
+    assert " ".join(table.columns) == (
+        "member goal tier rule claimant window_start window_end claim_hm3 award_hm3 satisfaction "
+        "round level"
+    )
+    assert table["claimant"].tolist() == ["rice", "tea"] * 3
+    by = table.set_index(["claimant", "window_start"])
+    # 9 of 15 are missing on the first day, 4.5 each, and 11 on the second; tea has 5 to lose
+    assert by.loc["rice", "award_hm3"].tolist() == pytest.approx([5.5, 4, 10])
+    assert by.loc["tea", "award_hm3"].tolist() == pytest.approx([0.5, 0, 5])
+    assert by.loc["tea", "satisfaction"].tolist() == pytest.approx([0.1, 0, 1])
+    assert by.loc["rice", "window_end"].tolist() == ["2001-01-01", "2001-01-02", "2001-01-03"]
+    assert set(table["rule"]) == {"cel"}
+    assert set(table["tier"]) == set(table["goal"]) == {1}
+    # a loss of 4.5 where the mean claim is 7.5
+    assert by.loc[("rice", "2001-01-01"), "level"] == pytest.approx(-0.6)
+    metric = results.tables()["metrics"].set_index(["scope", "name", "metric"])["value"]
+    metric = metric.sort_index()["goal"]["1 share all among demand"]
+    assert metric["volume_price"] == pytest.approx(0, abs=1e-12)
+    # tea first on every day: 5 x 4 + 1, 4 x 4, 5 x 4 + 10; the rule gives 7.5, 4 and 30
+    assert metric["value_price"] == pytest.approx(1 - 41.5 / 67)
+
+
+def test_sharing_in_tiers_has_their_names_and_no_value_without_values(tmp_path: Path) -> None:
+    goals = [{"share": {"among": ["region", "demand"], "window": "horizon", "shape": "period"}}]
+    results = results_of(tmp_path, goals)
+    table = results.tables()["sharing"]
+    of = table.groupby("tier", sort=True)
+    assert [sorted(set(part["claimant"])) for _, part in of] == [
+        ["north"], ["north/farm", "north/works"], ["north/farm", "north/works"],
+    ]  # fmt: skip
+    assert [len(part) for _, part in of] == [1, 2, 6]
+    metrics = results.tables()["metrics"]
+    assert set(metrics.loc[metrics["scope"] == "goal", "metric"]) == {"volume_price"}
+
+
+def test_case_without_share_has_no_sharing(results: Results) -> None:
+    assert "sharing" not in results.tables()
+    assert "award_claim" not in results.dataset
 
 
 # --- files ----------------------------------------------------------------------------------

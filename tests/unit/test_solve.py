@@ -356,6 +356,145 @@ def test_drift_is_the_change_of_a_held_optimum() -> None:
     assert stages.drift() == pytest.approx(0.1)
 
 
+# --- yes or no ----------------------------------------------------------------------------------
+
+
+def three_works() -> MemberProgram:
+    """Works of 3, 5 and 6, open (1) or not (0); what they give, w, is at most their sum.
+
+    Columns: work 1, 2, 3, and w from 0 to 20; row: w is at most 3, 5 and 6 of those open.
+    """
+    return program([[-3, -5, -6, 1]], [-INF], [0], [0, 0, 0, 0], [1, 1, 1, 20])
+
+
+WORKS = np.array([0, 1, 2])
+COST = np.array([2.0, 3.0, 5.0, 0.0])
+GIVEN = np.array([0.0, 0.0, 0.0, 1.0])
+
+
+def with_works(least: float) -> Stages:
+    """Works that have to give so much."""
+    lp = three_works()
+    lp.col_lower[3] = least
+    return Stages(lp, "dry: ", integers=WORKS)
+
+
+def test_decisions_are_whole_and_the_optimum_is_that_of_whole_ones() -> None:
+    """7 is given cheapest by works 1 and 2, which give 8; in parts it would cost 3 + 2 x 2/3."""
+    found = with_works(7).optimise("cost", COST)
+    assert found.x[WORKS] == pytest.approx([1, 1, 0], abs=1e-12)
+    assert found.objective == pytest.approx(5)
+    assert found.certificate.is_valid
+    assert Stages(with_works(7).lp).optimise("cost", COST).objective == pytest.approx(13 / 3)
+
+
+def test_duals_are_those_with_the_decisions_fixed() -> None:
+    """One more given costs nothing, as the works give 8; its own price is 1 for each."""
+    stages = with_works(7)
+    found = stages.optimise("cost", COST)
+    assert found.y == pytest.approx([0])
+    found = stages.optimise("given", GIVEN, "maximise")
+    assert found.objective == pytest.approx(14)
+    assert found.y == pytest.approx([1])
+
+
+def test_decisions_are_free_until_they_are_held() -> None:
+    stages = with_works(7)
+    stages.optimise("cost", COST)
+    assert stages.optimise("given", GIVEN, "maximise").objective == pytest.approx(14)
+    stages = with_works(7)
+    stages.optimise("cost", COST)
+    stages.hold()
+    found = stages.optimise("given", GIVEN, "maximise")
+    assert found.objective == pytest.approx(8)
+    assert found.x[WORKS] == pytest.approx([1, 1, 0])
+    assert stages.drift() == 0.0
+
+
+def test_decide_fixes_what_the_last_optimum_chose_and_no_more() -> None:
+    stages = with_works(7)
+    stages.optimise("cost", COST)
+    stages.decide()
+    assert stages.integers.size == 0
+    found = stages.optimise("least", GIVEN)
+    assert found.x == pytest.approx([1, 1, 0, 7])  # w is free, the works are not
+    stages.decide()  # nothing is left to decide
+
+
+def test_no_decision_that_meets_all_limits_is_told() -> None:
+    """No choice of the works gives between 12 and 13."""
+    lp = program([[3, 5, 6]], [12], [13], [0, 0, 0], [1, 1, 1])
+    with pytest.raises(Infeasible, match="E402 dry: goal 'cost': no allocation meets all hard"):
+        Stages(lp, "dry: ", integers=WORKS).optimise("cost", COST[:3])
+    # in parts they could
+    assert Stages(lp).optimise("cost", COST[:3]).objective > 0
+
+
+def test_decisions_that_are_not_proved_best_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All three works would cost 10, but the solver's own bound says 5 may be possible."""
+    monkeypatch.setattr(solve.np, "round", np.ones_like)
+    text = r"E405 dry: goal 'cost': with its yes-or-no decisions fixed the optimum is 10, but 5 may"
+    with pytest.raises(Uncertified, match=text):
+        with_works(7).optimise("cost", COST)
+
+
+# --- coefficients -------------------------------------------------------------------------------
+
+
+def test_coefficient_changes_the_program_that_follows_and_not_the_caller_s() -> None:
+    """x + y >= 2 becomes x + 4 y >= 2: half a y is enough, and an x more costs as before."""
+    lp = two_sources()
+    stages = Stages(lp)
+    assert stages.optimise("cost", X + 2 * Y).x == pytest.approx([2, 0])
+    stages.change_coefficients(np.array([0]), np.array([1]), np.array([4.0]))
+    found = stages.optimise("cost", X + 2 * Y)
+    assert found.x == pytest.approx([0, 0.5])
+    assert found.y == pytest.approx([0.5])
+    assert found.certificate.is_valid
+    assert lp.data.tolist() == [1.0, 1.0]
+    assert stages.changes == {(0, 1): 4.0}
+
+
+def test_coefficient_before_the_first_stage_counts() -> None:
+    stages = Stages(two_sources())
+    stages.change_coefficients(np.array([0]), np.array([1]), np.array([4.0]))
+    assert stages.optimise("cost", X + 2 * Y).objective == pytest.approx(1)
+
+
+def test_coefficient_where_there_was_none() -> None:
+    """Two rows of one column each; the second gets the other column: y >= 1 becomes x + y >= 1."""
+    lp = program([[1, 0], [0, 1]], [0.5, 1], [INF, INF], [0, 0], [3, 3])
+    stages = Stages(lp)
+    assert stages.optimise("cost", X + 2 * Y).objective == pytest.approx(2.5)
+    stages.change_coefficients(np.array([1]), np.array([0]), np.array([1.0]))
+    found = stages.optimise("cost", X + 2 * Y)
+    assert found.x == pytest.approx([1, 0])
+    assert found.certificate.is_valid
+    stages.change_coefficients(np.array([1]), np.array([0]), np.array([0.0]))
+    assert stages.optimise("cost", X + 2 * Y).objective == pytest.approx(2.5)
+
+
+def test_no_coefficients_change_nothing() -> None:
+    stages = Stages(two_sources())
+    before = stages.lp
+    none = np.empty(0, int)
+    stages.change_coefficients(none, none, np.empty(0))
+    assert stages.lp is before
+    assert stages.changes == {}
+
+
+def test_mark_and_reset_put_bounds_and_limits_back() -> None:
+    stages = Stages(two_sources())
+    mark = stages.mark()
+    stages.optimise("cost", X + 2 * Y)
+    stages.hold()
+    stages.bound_rows(np.array([0]), np.array([2.5]), np.array([2.5]))
+    assert stages.optimise("most", X + Y, "maximise").objective == pytest.approx(2.5)
+    stages.reset(mark)
+    assert stages.optimise("most", X + Y, "maximise").objective == pytest.approx(6)
+    assert stages.optimise("cost", X + 2 * Y).objective == pytest.approx(2)
+
+
 # --- repair -------------------------------------------------------------------------------------
 
 

@@ -46,6 +46,8 @@ SAME = 0.01
 """Amounts that differ by less than this share are told as one."""
 SHOWN = 12
 """Conflicts that are told one by one."""
+PLAIN = 3
+"""Sides up to which a conflict is plain: it is always told, and with all its figures."""
 ROUNDS = 20
 """Programs that are solved to find what stands behind the conflicts found first."""
 
@@ -219,20 +221,36 @@ def explain_infeasible(period: Period, horizon: Horizon, member: int) -> str:
     for conflict in reasons.conflicts:
         names = tuple(side.text for side in conflict.sides or conflict.against)
         groups.setdefault(names, []).append(conflict)
-    alike = list(groups.values())
-    lines = [_tell(period.case, group) for group in alike[:SHOWN]]
-    hidden = [conflict for group in alike[SHOWN:] for conflict in group]
+    shown, rest = _telling(list(groups.values()))
+    lines = [_tell(period.case, group) for group in shown]
+    hidden = [conflict for group in rest for conflict in group]
     if hidden or reasons.more > SMALLEST:
-        total = sum(conflict.missed for conflict in hidden) + reasons.more
+        largest = max((conflict.missed for conflict in hidden), default=reasons.more)
         among = dict.fromkeys(side.text for conflict in hidden for side in conflict.sides)
         lines.append(
-            f"E402 and more conflicts, of {_number(total)} hm3 in all"
-            + (f", among {listed(among)}" if among else "")
+            f"E402 and more conflicts, of up to {_number(max(largest, reasons.more))} hm3"
+            + (f", among {listed(among, 4)}" if among else "")
         )
     lp = horizon.stack().member(member)
     lines += [_tell_change(period.case, lp, change) for change in reasons.changes]
     lines[-1] += "; change these, make one side of each conflict soft, or relax what is against it"
     return "\n".join(lines)
+
+
+def _telling(groups: list[list[Conflict]]) -> tuple[list[list[Conflict]], list[list[Conflict]]]:
+    """Groups of conflicts to tell, the plainest first, and the rest.
+
+    One of many sides is told only where it names a side that no plainer one has named.
+    """
+    shown: list[list[Conflict]] = []
+    rest: list[list[Conflict]] = []
+    named: set[str] = set()
+    for group in sorted(groups, key=lambda g: (max(len(g[0].sides), PLAIN), -g[0].missed)):
+        names = {side.text for side in group[0].sides or group[0].against}
+        is_new = len(names) <= PLAIN or not names <= named
+        (shown if is_new and len(shown) < SHOWN else rest).append(group)
+        named |= names
+    return shown, rest
 
 
 def find_reasons(period: Period, horizon: Horizon, member: int) -> Reasons:
@@ -690,8 +708,14 @@ def _tell(case: Case, alike: Sequence[Conflict]) -> str:
     lead = max(conflict.sides, key=lambda s: (s.sense == ">=", abs(s.counted)), default=None)
     unit = lead.unit if lead else "hm3"
     sides = []
+    # of many sides, those that weigh most have their figures, the rest are named
+    by_weight = sorted(conflict.sides, key=lambda s: -abs(s.counted))
+    with_figures = {id(side) for side in by_weight[:PLAIN]}
     for side in conflict.sides:
         text = side.text
+        if id(side) not in with_figures:
+            sides.append(text)
+            continue
         # a rule on shares asks nothing by itself
         if side.limit > SMALLEST or (side.sense == "<=" and abs(side.limit) <= SMALLEST):
             verb = "asks" if side.sense == ">=" else "allows"

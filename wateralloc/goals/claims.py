@@ -305,7 +305,7 @@ def _range(phases: Sequence[Phase]) -> tuple[float, float]:
         if has.any():
             low = min(low, float((-phase.start[has] / phase.pace[has]).min()))
             high = max(high, float(((phase.cap - phase.start)[has] / phase.pace[has]).max()))
-    return (low, high) if low <= high else (0.0, 0.0)
+    return (low + 0.0, high + 0.0) if low <= high else (0.0, 0.0)  # no -0
 
 
 # --- round by round -------------------------------------------------------------------------

@@ -45,7 +45,7 @@ class FirmEnergy(LinearGoal):
     """
 
     kind = "firm_energy"
-    vi = "Nâng công suất bảo đảm của các nhà máy thủy điện lên mức cao nhất"
+    vi = "Nâng công suất bảo đảm của các nhà máy thủy điện lên mức cao nhất."
     sense = "maximise"
 
     plants: Annotated[tuple[str, ...], Field(description="plants, together; default: all")] = ()

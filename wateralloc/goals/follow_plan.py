@@ -34,14 +34,14 @@ class FollowPlan(LinearGoal):
     The quantity is one of those in the results, summed over the items under `of`; the plan is given
     in the unit that fits it:
 
-    ============ ====================================== ============================
-    plan         for                                    compared
-    ============ ====================================== ============================
-    ``plan_hm3`` a state: ``storage_end``, ...          on the last day of a period
-    ``plan_m``   level of one reservoir: ``storage_end`` the same, as its storage
-    ``plan_m3s`` a volume: ``release``, ``withdrawal``  mean flow of a period
-    ``plan_mw``  an energy: ``energy``                  mean power of a period
-    ============ ====================================== ============================
+    ``plan_hm3``
+        a state, such as ``storage_end``, on the last day of a period
+    ``plan_m``
+        the level of one reservoir, for ``storage_end``, on the last day of a period
+    ``plan_m3s``
+        the mean flow of a period, for a volume such as ``release`` or ``withdrawal``
+    ``plan_mw``
+        the mean power of a period, for ``energy``
 
     Every hm3 (or GWh) above the plan counts `above`, every one below it `below`; a weight of 0
     makes that side free, as where a rule curve is a lower bound that should be kept.  Deviations

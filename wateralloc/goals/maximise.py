@@ -32,5 +32,5 @@ class Maximise(QuantityGoal):
     """
 
     kind = "maximise"
-    vi = "Đưa một đại lượng của kết quả về giá trị lớn nhất có thể"
+    vi = "Đưa một đại lượng của kết quả về giá trị lớn nhất có thể."
     sense = "maximise"

@@ -40,7 +40,7 @@ class Meet(LinearGoal, Users):
     """
 
     kind = "meet"
-    vi = "Giảm lượng nước thiếu của một nhóm hộ dùng nước xuống mức nhỏ nhất"
+    vi = "Giảm lượng nước thiếu của một nhóm hộ dùng nước xuống mức nhỏ nhất."
 
     def check(self, basin: Basin) -> list[tuple[str, str, str]]:
         return self.check_users(basin)

@@ -34,5 +34,5 @@ class Minimise(QuantityGoal):
     """
 
     kind = "minimise"
-    vi = "Đưa một đại lượng của kết quả về giá trị nhỏ nhất có thể"
+    vi = "Đưa một đại lượng của kết quả về giá trị nhỏ nhất có thể."
     sense = "minimise"

@@ -45,7 +45,7 @@ class NetBenefit(LinearGoal):
     """
 
     kind = "net_benefit"
-    vi = "Tối đa hóa lợi ích ròng: giá trị của nước và điện năng trừ chi phí vận hành"
+    vi = "Tối đa hóa lợi ích ròng: giá trị của nước và điện năng trừ chi phí vận hành."
     sense = "maximise"
 
     @property

@@ -41,7 +41,7 @@ class Prefer(LinearGoal, Users):
     """
 
     kind = "prefer"
-    vi = "Ưu tiên lấy nước từ nguồn xếp trước của mỗi hộ dùng nước"
+    vi = "Ưu tiên lấy nước từ nguồn xếp trước của mỗi hộ dùng nước."
 
     def check(self, basin: Basin) -> list[tuple[str, str, str]]:
         faults = self.check_users(basin)

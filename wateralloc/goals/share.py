@@ -78,9 +78,9 @@ class Share(Goal, Users):
 
     On a river not every award can be reached: a canal is too small, water is upstream or comes at
     the wrong time.  What a claimant cannot be given is passed on to the others.  Each step is a
-    linear program that raises a common level; claimants with a positive dual are what keeps it
-    down and are settled at it.  When all are settled the deficit of the whole group is made least,
-    and later goals choose the months, the costs and the energy with the awards held.
+    linear program that raises a common level; claimants with a positive shadow price are those that
+    keep it down, and are settled at it.  When all are settled the deficit of the whole group is
+    made least, and later goals choose the months, the costs and the energy with the awards held.
 
     `classes` puts claimants in strict order: those of the first are served by the rule, then those
     of the second, and so on.  `floors` are guaranteed before the rule starts.  `shape` shares once
@@ -95,7 +95,10 @@ class Share(Goal, Users):
     --------
     lexmax sorted ((award(c, w) - start(c, w)) / pace(c, w)) over claimants c and windows w, in each
     phase of the rule; award(c, w) = sum over the users of c and the periods of w of
-    withdrawal(d, t).  For ``leximin`` start = 0 and pace = claim / weight.
+    withdrawal(d, t).  lexmax sorted: the least of these levels is made as large as can be, then
+    the next.  start is the award from which a phase counts, pace what a claimant gains by a unit of
+    the level: weight x claim for ``leximin``, the weight for equal awards.  Equal losses start from
+    the claims, so the level is below 0, and their pace is the loss weight.
 
     Source
     ------
@@ -121,7 +124,7 @@ class Share(Goal, Users):
     """
 
     kind = "share"
-    vi = "Chia sẻ thiếu hụt giữa các bên có nhu cầu theo một quy tắc công bằng đã định"
+    vi = "Chia sẻ thiếu hụt giữa các bên có nhu cầu theo một quy tắc đã chọn."
 
     among: Annotated[
         Kind | Annotated[tuple[Kind, ...], Field(min_length=1, max_length=4)] | None,

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,10 @@ SECTION = re.compile(r"^([A-Z]\w+)\n-{3,}\n", re.MULTILINE)
 PACKAGES = ("rules", "goals")
 """What a case names by its kind."""
 DIRECTIVE = re.compile(r"^\.\. [\w-]+::.*\n\n?", re.MULTILINE)
+STRONG = re.compile(r"(\*\*?)(?=\S)([^*]+)(?<=\S)\1(?!\w)")
+BROKEN = re.compile(r"^(.{76,}[^;:.\n])\n(?![<>=+-])", re.MULTILINE)
+"""A line of an equation that went on because it was full."""
+INDENT = " " * 4
 ROLE = re.compile(r":\w+:`~?([^`]+)`")
 
 
@@ -121,25 +126,53 @@ def plain(text: str) -> str:
     return re.sub(r"`([^`\n]+)`", r"\1", text).replace("::\n", ":\n")
 
 
-def reflowed(text: str, *, is_laid_out: bool = False) -> str:
-    r"""Plain text of a section with each paragraph on one line; lists and code keep their lines.
+def laid_out(text: str, width: int, *, is_equation: bool = False) -> str:
+    r"""Text of a section for a terminal: paragraphs, lists and equations broken at a width.
 
     Parameters
     ----------
-    is_laid_out : all lines stay as they are, as those of an equation
+    is_equation : each line starts anew, and what is left of a long one is indented
 
     Examples
     --------
-    >>> reflowed("one\ntwo\n\n- three\n- four")
-    'one two\n\n- three\n- four'
+    >>> print(laid_out("one\ntwo\n\n- three four\n- five\n\n`a`\n    first\n    of all", 10))
+    one two
+    <BLANKLINE>
+    - three
+      four
+    - five
+    <BLANKLINE>
+    a
+        first
+        of all
     """
-    paragraphs = plain(text).strip("\n").split("\n\n")
     return "\n\n".join(
-        paragraph
-        if is_laid_out or paragraph.startswith((" ", "-", "*", "="))
-        else " ".join(paragraph.split())
-        for paragraph in paragraphs
+        "\n".join(_lines(paragraph, width, is_equation))
+        for paragraph in plain(text).strip("\n").split("\n\n")
     )
+
+
+def _lines(paragraph: str, width: int, is_equation: bool) -> Iterator[str]:
+    def fill(text: str, first: str = "", rest: str = "") -> list[str]:
+        words = STRONG.sub(r"\2", " ".join(text.split()))
+        return textwrap.wrap(
+            words, max(width, 20), initial_indent=first, subsequent_indent=rest,
+            break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
+
+    if paragraph.startswith(INDENT):  # code
+        yield from paragraph.split("\n")
+    elif paragraph.startswith("- "):
+        for item in re.split(r"^- ", paragraph, flags=re.MULTILINE)[1:]:
+            yield from fill(item, "- ", "  ")
+    elif f"\n{INDENT}" in paragraph:  # terms, and below each what it means
+        for term, meaning in re.findall(r"^(\S.*)\n((?: .*(?:\n|$))+)", paragraph, re.MULTILINE):
+            yield from [*fill(term), *fill(meaning, INDENT, INDENT)]
+    elif is_equation:
+        for line in BROKEN.sub(r"\1 ", paragraph).split("\n"):
+            yield from fill(line, "", INDENT)
+    else:
+        yield from fill(paragraph)
 
 
 def keys_of(model: type[BaseModel], code: Callable[[str], str] = str) -> list[Key]:
@@ -158,7 +191,7 @@ def keys_of(model: type[BaseModel], code: Callable[[str], str] = str) -> list[Ke
             Key(
                 field.alias or name,
                 type_words(field.annotation, code),
-                "" if is_none else code(str(default)),
+                "" if is_none else code(_as_written(default)),
                 is_required,
                 field.description or "",
             )
@@ -166,22 +199,31 @@ def keys_of(model: type[BaseModel], code: Callable[[str], str] = str) -> list[Ke
     return keys
 
 
+def _as_written(default: Any) -> str:
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
 def type_words(annotation: Any, code: Callable[[str], str] = str) -> str:
     """Name a type in words that a user of case files knows.
 
-    >>> type_words(int | None), type_words(tuple[str, ...])
-    ('integer', 'list of texts')
+    >>> type_words(int | None), type_words(tuple[tuple[str, ...], ...])
+    ('integer', 'list of lists of texts')
+    >>> type_words(typing.Literal["sea", "lake"] | tuple[typing.Literal["sea", "lake"], ...])
+    'sea, lake or list of these'
     """
     origin, inside = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
         words = [type_words(one, code) for one in inside if one is not type(None)]
-        return " or ".join(dict.fromkeys(words))
+        lists = {f"list of {_plural(word)}" for word in words if ", " in word}
+        return " or ".join(
+            "list of these" if word in lists else word for word in dict.fromkeys(words)
+        )
     if origin is typing.Annotated:
         return type_words(inside[0], code)
     if origin is typing.Literal:
         return ", ".join(code(str(one)) for one in inside)
     if origin in (tuple, list):
-        return f"list of {type_words(inside[0], code)}s"
+        return f"list of {_plural(type_words(inside[0], code))}"
     simple = {
         str: "text", float: "number", int: "integer", bool: "yes or no", Path: "path",
         Any: "anything",
@@ -194,3 +236,9 @@ def type_words(annotation: Any, code: Callable[[str], str] = str) -> str:
         return "value by date"
     keys = ", ".join(f"{name}: ..." for name in annotation.model_fields)
     return code(f"{{{keys}}}")
+
+
+def _plural(word: str) -> str:
+    if word.startswith("list of "):
+        return f"lists{word.removeprefix('list')}"
+    return f"{word}s" if word.isalpha() else word

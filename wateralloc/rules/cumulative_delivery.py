@@ -75,7 +75,7 @@ class CumulativeDelivery(Rule):
     """
 
     kind = "cumulative_delivery"
-    vi = "Nợ và dư nước giao qua một nút được ghi vào tài khoản, chuyển sang các năm sau"
+    vi = "Lượng nước giao thiếu (nợ) và giao thừa (dư) được ghi vào tài khoản, chuyển sang kỳ sau."
 
     at: Annotated[str, Field(description="node past which the water is delivered")]
     volume_hm3: Annotated[Volume, Field(description="volume owed for each window")]

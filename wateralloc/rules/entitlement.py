@@ -174,7 +174,7 @@ class Entitlement(Rule):
     """
 
     kind = "entitlement"
-    vi = "Quyền sử dụng nước theo năm hoặc mùa, được chuyển sang kỳ sau và cho thuê lại"
+    vi = "Quyền sử dụng nước theo năm hoặc mùa, được chuyển sang kỳ sau và cho thuê lại."
 
     holders: Annotated[
         dict[str, Holder], Field(min_length=1, description="holders by name, each a group of users")

@@ -166,8 +166,8 @@ class IndexedDelivery(Rule):
     With an index that is decided, results show 0 as required and, as achieved, what is delivered
     beyond an amount that is at least what is owed.  What is owed is the largest of the lines of the
     table, each summed over the window: `owed_by_line` in ``accounts.csv``, beside `index` and
-    `delivered`.  Where bands are decided there are `owed` and `band`, its number from 1, instead; a
-    row of the table that falls below zero counts as two bands.
+    `delivered`.  Where bands are decided there are `owed` and, in the first period of each window,
+    `band`, its number from 1, instead; a row of the table that falls below zero counts as two.
 
     Equation
     --------
@@ -410,12 +410,15 @@ class IndexedDelivery(Rule):
             return
         is_storage = bool(self.index.storage_of)
         least, most = self._range(m, case, window)
-        low, high, slope, intercept = {}, {}, {}, {}
+        low: dict[str, np.ndarray] = {}
+        high: dict[str, np.ndarray] = {}
+        slope: dict[str, np.ndarray] = {}
+        intercept: dict[str, np.ndarray] = {}
         edge = np.broadcast_to(least, most.shape)
-        for p in above_zero(self.pieces()):
+        for number, p in enumerate(above_zero(self.pieces()), 1):
             end = np.clip(p.up_to * per_flow**p.up_to_power, edge, most)
             if (end > edge).any() or (not low and not np.isfinite(p.up_to)):
-                k = str(len(low) + 1)
+                k = str(number)
                 low[k], high[k] = edge, end
                 slope[k] = (p.slope * per_flow**p.slope_power)[None, :]
                 intercept[k] = (p.intercept * per_flow**p.intercept_power)[None, :]

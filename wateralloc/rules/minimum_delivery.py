@@ -52,7 +52,7 @@ class MinimumDelivery(Rule):
     """
 
     kind = "minimum_delivery"
-    vi = "Bảo đảm lưu lượng hoặc lượng nước tối thiểu đi qua một nút, theo ngày hoặc theo thời kỳ"
+    vi = "Bảo đảm lưu lượng hoặc lượng nước tối thiểu đi qua một nút, theo ngày hoặc theo thời kỳ."
 
     at: Annotated[str, Field(description="node past which the water is delivered")]
     flow_m3s: Annotated[

@@ -45,7 +45,7 @@ class MinimumEnergy(Rule):
     """
 
     kind = "minimum_energy"
-    vi = "Bảo đảm công suất hoặc điện lượng tối thiểu của một nhóm nhà máy thủy điện"
+    vi = "Bảo đảm công suất hoặc điện lượng tối thiểu của một nhóm nhà máy thủy điện."
 
     plants: Annotated[tuple[str, ...], Field(description="plants, together; default: all")] = ()
     power_mw: Annotated[

@@ -54,7 +54,7 @@ class MinimumLevel(Rule):
     """
 
     kind = "minimum_level"
-    vi = "Giữ mực nước sông không thấp hơn mức quy định, theo quan hệ mực nước – lưu lượng"
+    vi = "Giữ mực nước sông không thấp hơn mức quy định, theo quan hệ mực nước – lưu lượng."
 
     at: Annotated[str, Field(description="node where the level is held")]
     flow_at: Annotated[

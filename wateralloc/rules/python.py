@@ -44,7 +44,8 @@ class Python(Rule):
     Variables: a continuous ``pyo.Var`` gets a column in every period, is reported in
     ``accounts.csv``, and repeats as its note says.  ``m.repeats.carry(start, end, initial=10)``
     makes `start` what `end` was a period ago; ``m.repeats.share(peak, window)`` gives a window one
-    value.
+    value.  A variable ``within=pyo.Binary`` is a decision of yes or no, which the case must allow
+    (``integers: true``, ``linearisation: fixed``).
 
     Workings: what only defines these variables, as the balance of an account, stands on
     ``m.workings``.  It may be an equality, is no row of the rule, and is never soft; so each such
@@ -91,7 +92,7 @@ class Python(Rule):
     """
 
     kind = "python"
-    vi = "Quy tắc riêng của người dùng, viết bằng một hàm Python"
+    vi = "Quy tắc riêng của người dùng, viết bằng một hàm Python."
 
     file: Annotated[Path, Field(description="Python file, relative to the case file")]
     function: Annotated[str, Field(description="function in it")]
@@ -203,8 +204,10 @@ def _item(index: Any) -> str:
 
 
 def _units_of(variable: Any) -> str:
-    """Unit of a variable, as results write it; hm3 where it has none."""
+    """Unit of a variable, as results write it; hm3 where it has none, 1 of a yes or no."""
     units = variable.get_units()
+    if units is None and all(of.is_binary() for of in variable.values()):
+        return "1"
     if units is None:
         return "hm3"
     return next((word for name, word in UNITS.items() if str(unit(name)) == str(units)), str(units))
@@ -224,8 +227,11 @@ def _faults_of(component: Any, case: Case, m: pyo.ConcreteModel, own: set[int]) 
             "goals of the case what is optimised"
         )
     elif isinstance(component, pyo.Var):
-        if not all(variable.is_continuous() for variable in component.values()):
-            yield f"variable '{name}' is not continuous; all must be, for a program that is linear"
+        if not all(v.is_continuous() or v.is_binary() for v in component.values()):
+            yield (
+                f"variable '{name}' takes whole numbers; it must be continuous, or a yes or no "
+                "(pyo.Binary)"
+            )
     elif isinstance(component, pyo.Param):
         sizes = (case.n_members, case.n_periods)
         for value in component.values() if component.mutable else ():

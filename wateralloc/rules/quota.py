@@ -85,7 +85,7 @@ class Quota(Rule, Users):
     """
 
     kind = "quota"
-    vi = "Giới hạn lượng nước một nhóm hộ được lấy theo tháng, mùa, năm hoặc nhiều năm liên tiếp"
+    vi = "Giới hạn lượng nước một nhóm hộ được lấy theo tháng, mùa, năm hoặc nhiều năm liên tiếp."
 
     volume_hm3: Annotated[
         Volume | dict[int, Volume] | None,

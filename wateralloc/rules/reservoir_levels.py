@@ -49,7 +49,7 @@ class ReservoirLevels(Rule):
     """
 
     kind = "reservoir_levels"
-    vi = "Giữ mực nước hoặc dung tích hồ chứa trong giới hạn quy định, theo ngày trong năm"
+    vi = "Giữ mực nước hoặc dung tích hồ chứa trong giới hạn quy định, theo ngày trong năm."
 
     reservoir: Annotated[str, Field(description="reservoir")]
     minimum_m: Annotated[Seasonal | None, Field(description="lowest level, by date")] = None

@@ -80,7 +80,7 @@ class RollingDelivery(Rule):
     """
 
     kind = "rolling_delivery"
-    vi = "Giao đủ tổng lượng nước qua một nút trong mọi chuỗi nhiều năm hoặc nhiều mùa liên tiếp"
+    vi = "Giao đủ tổng lượng nước qua một nút trong mọi chuỗi nhiều năm hoặc nhiều mùa liên tiếp."
 
     at: Annotated[str, Field(description="node past which the water is delivered")]
     volume_hm3: Annotated[Volume, Field(description="least volume of every run of windows")]

@@ -47,7 +47,7 @@ class SalinityControl(Rule):
     """
 
     kind = "salinity_control"
-    vi = "Giữ lưu lượng đẩy mặn tối thiểu tại các cửa sông"
+    vi = "Giữ lưu lượng đẩy mặn tối thiểu tại các cửa sông."
 
     at: Annotated[
         tuple[str, ...], Field(min_length=1, description="mouths, or control nodes above them")

@@ -7,7 +7,7 @@ def keep_water(m, case, share):
     """Multiply two things that are decided, and fix a flow."""
     m.product = pyo.Constraint(expr=m.flow["lower"] * m.withdrawal["town_domestic"] >= share)
     m.fixed = pyo.Constraint(expr=m.flow["lower"] == 3)
-    m.gate = pyo.Var(within=pyo.Binary)
+    m.gate = pyo.Var(within=pyo.NonNegativeIntegers)
     return {"a fee": m.flow["lower"]}
 
 
