@@ -1,8 +1,8 @@
 """Compare the cases of the pilot, and write the page and its figures.
 
-``python -m docs.pilot`` (``make pilot``) compares the mechanisms of ``cases/pilot`` as they are,
-with the planned transfer, with the demands of 2023, with lower gates and with lines that follow
-the solution, and writes ``docs/pilot.md`` from ``docs/pilot.md.in``.  Results are kept in
+``python -m docs.pilot`` (``make pilot``) compares the mechanisms of ``cases/pilot`` over all years
+of the record and, in two dry years, with the planned transfer, with the demands of 2023, with lower
+gates and in one pass; it writes ``docs/pilot.md`` from ``docs/pilot.md.in``.  Results are kept in
 ``docs/_build/pilot``; what has been run is run again when its inputs or the code change.
 
 A sentence of the template that numbers could belie stands behind a check: `write` stops where one
@@ -22,7 +22,6 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import xarray as xr
 from matplotlib.figure import Figure
 
 import wateralloc
@@ -57,12 +56,14 @@ BY_RULE = ("none", "decision_740", "share_of_flow", "fixed_plus_surplus")
 PLANNED = tuple(case for case in MECHANISMS if case not in BY_RULE)
 CUT = "quota_trade"
 """The one that asks less, so that its deficits are a choice."""
+FIRST = "delta_first"
 SHOWN = ("none", "decision_740", "share_of_flow", "delta_first")
 """Mechanisms whose flow at Son Tay is drawn."""
 TRIED = ("none", "decision_740", "delta_first", "headwater_first")
-"""Mechanisms tried with lower gates, and with lines that follow the solution."""
+"""Mechanisms tried with lower gates, and in one pass."""
 NORTH, DELTA = REGIONS
 DROUGHT, DRY = "2009-06", ("2004-06", "2009-06")
+YEARS = ("2004–05", "2009–10")
 LOW_GATES_M3S = 2288
 """Flow at Son Tay that holds 1.4 m at Ha Noi on the bed of 2018-22 (derived, AI4RR)."""
 GATES = "rules.delta_gates.arguments.full_m3s"
@@ -131,22 +132,28 @@ class Sides:
 
     Attributes
     ----------
+    now : as they are, all years
+    works, demand_2023 : the variants of the same names, in the two dry years
     low : with gates that are full at `LOW_GATES_M3S`, in the two dry years
-    passes : with lines that follow the solution, in the two dry years
+    fixed : in one pass, in the two dry years
     """
 
     now: Side
     works: Side
     demand_2023: Side
     low: Side
-    passes: Side
+    fixed: Side
 
 
 def compare_all(jobs: int = 2) -> Sides:
     """Run what has not been run, and compare."""
 
-    def side(folder: str = "", changes: dict[str, str] | None = None, kept: str = "") -> Side:
-        names = TRIED if changes else MECHANISMS
+    def side(
+        folder: str = "",
+        changes: dict[str, str] | None = None,
+        kept: str = "",
+        names: Iterable[str] = MECHANISMS,
+    ) -> Side:
         suffix = f"_{folder}" if folder else ""
         return Side(
             wateralloc.compare(
@@ -163,10 +170,10 @@ def compare_all(jobs: int = 2) -> Sides:
     dry = {"hydrology.years": f"[{', '.join(DRY)}]"}
     return Sides(
         side(),
-        side("works"),
-        side("demand_2023"),
-        side(changes={**dry, GATES: str(LOW_GATES_M3S)}, kept="low_gates"),
-        side(changes={**dry, "linearisation": "updated"}, kept="passes"),
+        side("works", dry, "dry"),
+        side("demand_2023", dry, "dry"),
+        side("", dry | {GATES: str(LOW_GATES_M3S)}, "low_gates", TRIED),
+        side("", dry | {"linearisation": "fixed"}, "one_pass", TRIED),
     )
 
 
@@ -231,26 +238,30 @@ def check(sides: Sides) -> None:
         case: {region: now.deficit(case, region) for region in REGIONS}
         for case in ("claims_talmud", "claims_equal_losses")
     }
+    low, fixed, kept = sides.low, sides.fixed, ("kept", *LEVEL)
     sentences = {
         "without a mechanism the delta lacks most of all water": delta["none"]
         > 0.9 * deficit["none"],
         "planning for users serves the delta almost in full": all(
-            delta[case] < 0.05 * delta["none"] for case in served
+            delta[case] < 0.1 * delta["none"] for case in served
         ),
-        "Decision 740 takes part of the delta's deficit away, and not most": 0.3 * delta["none"]
+        "Decision 740 keeps its spells": now.get("decision_740", *kept) > 0.99
+        and now.get("none", *kept) < 0.8,
+        "and takes a small part of the delta's deficit away": 0.8 * delta["none"]
         < delta["decision_740"]
-        < 0.8 * delta["none"],
-        "flow or volume at Son Tay without a date does not help the delta": min(
-            delta["share_of_flow"], delta["fixed_plus_surplus"]
-        )
-        > delta["none"],
-        "delta first costs the mountains most": max(north, key=lambda c: north[c] * (c != CUT))
-        == "delta_first",
+        < delta["none"],
+        "a share or volume at Son Tay changes little": all(
+            abs(delta[case] / delta["none"] - 1) < 0.05
+            for case in ("share_of_flow", "fixed_plus_surplus")
+        ),
+        "delta first costs the mountains most": all(
+            north[case] < north["delta_first"] for case in MECHANISMS if case not in (CUT, FIRST)
+        ),
         "a guarantee takes most of that away": north["guaranteed_headwater"]
         < north["none"] + 0.3 * (north["delta_first"] - north["none"]),
         "and hardly costs the delta": delta["guaranteed_headwater"] < delta["delta_first"] + 5,
         "serving users costs 1 to 2 % of energy": all(
-            0.005 < 1 - energy[case] / energy["none"] < 0.02 for case in served
+            0.01 < 1 - energy[case] / energy["none"] < 0.02 for case in served
         ),
         "Decision 740 costs hardly any": energy["decision_740"] > 0.999 * energy["none"],
         "Talmud and equal losses agree": all(
@@ -260,13 +271,33 @@ def check(sides: Sides) -> None:
             abs(now.deficit("shortage_by_region", r) - now.deficit("shortage_by_sector", r)) < 2
             for r in REGIONS
         ),
-        "the transfer helps the mountains under every mechanism but the cut": all(
-            works.deficit(case, NORTH) < north[case] + 0.1 for case in MECHANISMS if case != CUT
-        ),
-        "with lower gates the delta lacks less": all(
-            sides.low.deficit(case, DELTA, y) <= now.deficit(case, DELTA, y) + 0.5
-            for case in TRIED
+        "the transfer never costs the mountains": all(
+            works.deficit(case, NORTH, y) < now.deficit(case, NORTH, y) + 0.5
+            for case in MECHANISMS
             for y in DRY
+        ),
+        "it is idle under delta first in 2009-10": abs(
+            works.deficit(FIRST, NORTH, DROUGHT) - now.deficit(FIRST, NORTH, DROUGHT)
+        )
+        < 1,
+        "and hardly costs the delta": all(
+            works.deficit(case, DELTA, y) < now.deficit(case, DELTA, y) + 10
+            for case in MECHANISMS
+            for y in DRY
+        ),
+        "with lower gates the delta is served where users come before power": all(
+            low.deficit(case, DELTA, y) < 1 for case in (FIRST, "headwater_first") for y in DRY
+        ),
+        "and delta first no longer costs the mountains": all(
+            low.deficit(FIRST, NORTH, y) < low.deficit("headwater_first", NORTH, y) + 5 for y in DRY
+        ),
+        "one pass gives the same deficits where users come before power": all(
+            abs(fixed.deficit(case, member=y) - now.deficit(case, member=y)) < 5
+            for case in (FIRST, "headwater_first")
+            for y in DRY
+        ),
+        "and far larger ones where power decides": all(
+            fixed.deficit("none", member=y) > 1.5 * now.deficit("none", member=y) for y in DRY
         ),
     }
     wrong = [sentence for sentence, holds in sentences.items() if not holds]
@@ -288,7 +319,7 @@ def values(sides: Sides) -> dict[str, str]:
     gain = now.deficit("headwater_first", DELTA, DROUGHT)
     gain -= now.deficit("delta_first", DELTA, DROUGHT)
     north, delta = ({c: now.deficit(c, region) for c in MECHANISMS} for region in REGIONS)
-    vinh_phuc = now.get("share_of_flow", "satisfaction", "province", "vinh_phuc")
+    vinh_phuc = now.get("decision_740", "satisfaction", "province", "vinh_phuc")
     return {
         "digest": digest_of_inputs(),
         "n_members": str(len(now.comparison.members)),
@@ -301,7 +332,7 @@ def values(sides: Sides) -> dict[str, str]:
         "works": _variant(now, sides.works),
         "demand_2023": _variant(now, sides.demand_2023),
         "low_gates": _dry_years(now, sides.low),
-        "passes": _passes(now, sides.passes),
+        "one_pass": _one_pass(now, sides.fixed),
         "none_delta": f"{delta['none']:,.0f}",
         "none_north": f"{north['none']:.0f}",
         "none_drought": f"{now.deficit('none', DELTA, DROUGHT):,.0f}",
@@ -311,8 +342,10 @@ def values(sides: Sides) -> dict[str, str]:
         "planned_energy": _range(lost, 1),
         "planned_energy_drought": _range(lost_in_drought, 1),
         "planned_gwh": _range(energy["none"] - energy[case] for case in served),
-        "share_more": f"{delta['share_of_flow'] - delta['none']:.0f}",
-        "fixed_more": f"{delta['fixed_plus_surplus'] - delta['none']:.0f}",
+        "decision_kept": f"{100 * now.get('decision_740', 'kept', *LEVEL):.0f}",
+        "none_kept": f"{100 * now.get('none', 'kept', *LEVEL):.0f}",
+        "share_more": _signed(delta["share_of_flow"] - delta["none"]),
+        "fixed_more": _signed(delta["fixed_plus_surplus"] - delta["none"]),
         "first_north": f"{north['delta_first']:.0f}",
         "first_north_drought": f"{now.deficit('delta_first', NORTH, DROUGHT):,.0f}",
         "first_gain": f"{gain:.0f}",
@@ -382,21 +415,23 @@ def _prices(side: Side) -> str:
 
 
 def _variant(now: Side, other: Side) -> str:
-    """Table of a variant beside the family as it is."""
+    """Table of a variant in the dry years, beside the family as it is."""
     rows = []
     for case, label in MECHANISMS.items():
         cells = []
-        for member in ("", DROUGHT):
+        for member in DRY:
             for region in (NORTH, DELTA):
                 value = other.deficit(case, region, member)
                 cells += [f"{value:,.0f}", _signed(value - now.deficit(case, region, member))]
-        change = other.get(case, "energy") - now.get(case, "energy")
-        rows.append((label, *cells, _signed(change)))
+            change = other.get(case, "energy", member=member)
+            cells.append(_signed(change - now.get(case, "energy", member=member)))
+        rows.append((label, *cells))
     head = ["mechanism"]
-    for when in ("mean", "2009–10"):
+    for when in YEARS:
         for region in ("mountains", "delta"):
             head += [f"{when}: {region}", "change"]
-    return grid((*head, "change of energy, GWh"), rows)
+        head.append("energy, GWh")
+    return grid(head, rows)
 
 
 def _dry_years(now: Side, other: Side) -> str:
@@ -409,37 +444,33 @@ def _dry_years(now: Side, other: Side) -> str:
                 cells += [f"{was:,.0f}", f"{value:,.0f}"]
         rows.append((MECHANISMS[case], *cells))
     head = ["mechanism"]
-    for year in ("2004–05", "2009–10"):
+    for year in YEARS:
         for region in ("mountains", "delta"):
             head += [f"{year}: {region}", "lower gates"]
     return grid(head, rows)
 
 
-def _passes(now: Side, passes: Side) -> str:
+def _one_pass(now: Side, fixed: Side) -> str:
     rows = []
     for case in TRIED:
         cells = []
         for member in DRY:
-            cells += [
-                f"{side.get(case, 'energy', member=member):,.0f}" for side in (now, passes)
-            ] + [f"{side.deficit(case, member=member):,.0f}" for side in (now, passes)]
+            cells += [f"{s.get(case, 'energy', member=member):,.0f}" for s in (now, fixed)]
+            cells += [f"{s.deficit(case, member=member):,.0f}" for s in (now, fixed)]
         rows.append((MECHANISMS[case], *cells))
     head = ["mechanism"]
-    for year in ("2004–05", "2009–10"):
-        head += [f"{year}: GWh, one pass", "passes", "deficit, one pass", "passes"]
+    for year in YEARS:
+        head += [f"{year}: GWh", "one pass", "deficit, hm³", "one pass"]
     return grid(head, rows)
 
 
-def _dataset(case: str, suffix: str = "") -> xr.Dataset:
-    return Results.read(KEPT / f"{case}{suffix}").dataset
-
-
 def _used() -> str:
-    """Water that the transfer carries in a year [hm3], least and most of the mechanisms."""
-    used = [
-        float(_dataset(case, "_works")["flow_in"].sel(link="lo_cau_transfer").sum("time").mean())
-        for case in MECHANISMS
-    ]
+    """Water that the transfer carries in a dry year [hm3], least and most of the mechanisms."""
+    used = []
+    for case in MECHANISMS:
+        dataset = Results.read(KEPT / "dry" / f"{case}_works").dataset
+        carried = dataset["flow_in"].sel(link="lo_cau_transfer").sum("time")
+        used += [float(carried.sel(member=member)) for member in DRY]
     return _range(used)
 
 
@@ -500,7 +531,7 @@ def draw_flow() -> Figure:
     axes = figure.subplots()
     styles = (("#222222", "-"), ("#c0392b", "--"), ("#b8860b", "-."), ("#1f5f99", "-"))
     for case, (colour, line) in zip(SHOWN, styles, strict=True):
-        dataset = _dataset(case).sel(member=DROUGHT)
+        dataset = Results.read(KEPT / case).dataset.sel(member=DROUGHT)
         edges = dataset["time_bnds"].values
         first = np.flatnonzero([str(t)[5:10] == "11-01" for t in edges[:, 0]])[0]
         steps = np.append(edges[first:, 0], edges[-1, 1])

@@ -845,12 +845,12 @@ def _print_page(page: Page, lang: Language) -> None:
     console.print(page.line[lang])
     if page.lead:
         console.print()
-        console.print(pages.laid_out(page.lead, console.width))
+        console.print(pages.laid_out(page.lead, console.width), soft_wrap=True)
     for heading, text in page.sections:
         console.print()
         console.print(say(heading), style="bold")
         is_equation = heading == "Equation"
-        console.print(pages.laid_out(text, console.width, is_equation=is_equation))
+        console.print(pages.laid_out(text, console.width, is_equation=is_equation), soft_wrap=True)
     console.print()
     if not page.keys:
         return
@@ -859,7 +859,7 @@ def _print_page(page: Page, lang: Language) -> None:
         grid.add_column(say(column), overflow="fold")
     for key in page.keys:
         default = say("required") if key.is_required else key.default
-        grid.add_row(key.name, key.type, default, key.meaning)
+        grid.add_row(key.name, key.type, default, pages.plain(key.meaning))
     console.print(grid)
 
 

@@ -54,7 +54,8 @@ def commands(page: str) -> list[str]:
 
 def printed(page: str) -> list[str]:
     """Lines that the console blocks of a page show as printed, but for its dots."""
-    lines = [line.strip() for block in blocks(page, "console") for line in block.splitlines()]
+    whole = "".join(blocks(page, "console")).replace("\\\n", " ")
+    lines = [line.strip() for line in whole.splitlines()]
     return [line for line in lines if line and not line.startswith(("$ ", "..."))]
 
 
@@ -123,6 +124,13 @@ def test_every_key_of_a_case_has_an_example() -> None:
         missing = set(part.get("properties", ())) - used
         assert not missing, f"docs/case_file.md shows no {sorted(missing)} of {name}"
     assert set(catalogue.find("goals")) <= used
+
+
+@pytest.mark.parametrize("package", ["rules", "goals"])
+def test_every_rule_and_goal_is_on_the_page_of_policies(package: str) -> None:
+    text = (ROOT / POLICIES).read_text(encoding="utf-8")
+    named = set(re.findall(rf"\]\(reference/{package}\.md#(\w+)\)", text))
+    assert named == set(catalogue.find(package))
 
 
 @pytest.mark.parametrize("page", [page for page in OWN if commands(page)])

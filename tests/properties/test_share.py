@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import wateralloc.solve
-from tests.properties.written import Written, write
+from tests.properties.written import Written, both_programs, differences, write
 from tests.small import days, inflow, make_case
 from wateralloc.case import Case
 from wateralloc.foresight.perfect import solve_perfect
@@ -289,3 +289,20 @@ def test_more_inflow_hurts_nobody(river: dict[str, Any], data: st.DataObject, mo
     for rule in PLAIN:
         (_, less, _), (_, award, _) = shared(before, rule), shared(after, rule)
         assert (award >= less - SAME).all(), rule
+
+
+@settings(max_examples=8)
+@given(river=rivers("losses"), rule=st.sampled_from([*RULES, "leximin"]))
+def test_program_with_tiers_and_a_shape_is_the_one_pyomo_writes(
+    river: dict[str, Any], rule: str
+) -> None:
+    goal = Share(
+        among=("sector", "demand"),
+        rule=rule,
+        window="horizon",
+        shape="period",
+        weights={"irrigation/u1": 2.0},
+        floors={"irrigation/u0": 0.5},
+    )
+    stacked, full = both_programs(replace(case_of(river), goals=(goal,)))
+    assert differences(stacked, full) == []

@@ -22,7 +22,7 @@ class FirmEnergy(LinearGoal):
     The optimum is the power [MW] that the plants give in every window at least.  Held, it leaves
     what more energy there is to the goals after it.  Windows are those that `months` names, also
     where the horizon cuts them; all others do not count.  Energy is a product of flow and head: it
-    stands in the rows by its line, which follows the solution pass by pass.
+    stands in the rows as a straight line, which follows the solution pass by pass.
 
     Equation
     --------

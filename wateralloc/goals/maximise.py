@@ -11,8 +11,8 @@ class Maximise(QuantityGoal):
     The quantity is one of those in the results (spill, cost, outflow, evaporation, ...), or what a
     rule reports in ``accounts.csv``, as ``RULE.NAME``: the balance of an account, or a term of a
     rule of your own.  `of` names the items that count, `when: last` counts the last period only, as
-    for storage at the end.  What is not linear, as energy and evaporation, counts by its line,
-    which follows the solution pass by pass.
+    for storage at the end.  What is not linear, as energy and evaporation, counts by a
+    straight line that follows the solution pass by pass.
 
     Equation
     --------

@@ -22,8 +22,8 @@ class NetBenefit(LinearGoal):
     ``benefits.csv``), the value of energy, and the costs of links, sources, pumping from aquifers
     and the energy of pumps.  A user without a value counts as nothing: meet it by a goal before.
     Investment and yearly costs of works do not depend on what is allocated, and are left out.
-    Benefits by blocks are concave, so the dearest block is filled first by itself; energy stands by
-    its line, which follows the solution pass by pass.
+    Benefits by blocks are concave, so the dearest block is filled first by itself; energy counts
+    by a straight line that follows the solution pass by pass.
 
     Equation
     --------

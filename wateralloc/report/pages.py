@@ -117,13 +117,14 @@ def split_docstring(docstring: str) -> tuple[str, tuple[tuple[str, str], ...]]:
 
 
 def plain(text: str) -> str:
-    """Text of a docstring without its marks, for a terminal.
+    """Text of a docstring without its marks, for a terminal; words that could be prose are quoted.
 
-    >>> plain("takes ``m`` and `case`, as :class:`Rule`")
-    'takes m and case, as Rule'
+    >>> print(plain("takes `at` and `flow_m3s`, as :class:`Rule`"))
+    takes 'at' and flow_m3s, as Rule
     """
     text = ROLE.sub(r"\1", DIRECTIVE.sub("", text)).replace("``", "`")
-    return re.sub(r"`([^`\n]+)`", r"\1", text).replace("::\n", ":\n")
+    text = re.sub(r"`([a-z]+)`", r"'\1'", text)
+    return re.sub(r"`([^`\n]+\n?[^`\n]*)`", r"\1", text).replace("::\n", ":\n")
 
 
 def laid_out(text: str, width: int, *, is_equation: bool = False) -> str:
@@ -167,7 +168,7 @@ def _lines(paragraph: str, width: int, is_equation: bool) -> Iterator[str]:
             yield from fill(item, "- ", "  ")
     elif f"\n{INDENT}" in paragraph:  # terms, and below each what it means
         for term, meaning in re.findall(r"^(\S.*)\n((?: .*(?:\n|$))+)", paragraph, re.MULTILINE):
-            yield from [*fill(term), *fill(meaning, INDENT, INDENT)]
+            yield from [*fill(term.replace("'", "")), *fill(meaning, INDENT, INDENT)]
     elif is_equation:
         for line in BROKEN.sub(r"\1 ", paragraph).split("\n"):
             yield from fill(line, "", INDENT)
@@ -234,7 +235,8 @@ def type_words(annotation: Any, code: Callable[[str], str] = str) -> str:
         return "mapping"
     if annotation.__name__ == "Seasonal":
         return "value by date"
-    keys = ", ".join(f"{name}: ..." for name in annotation.model_fields)
+    names = (field.alias or name for name, field in annotation.model_fields.items())
+    keys = ", ".join(f"{name}: ..." for name in names)
     return code(f"{{{keys}}}")
 
 

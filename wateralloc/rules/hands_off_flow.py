@@ -28,7 +28,7 @@ class HandsOffFlow(Rule, Users):
     users are all demands that meet every one of `sectors`, `regions`, `provinces` and `demands`
     that is given; of a demand with several sources it is what reaches it that counts.
 
-    Which flow is compared is said by `by`:
+    `by` says which flow is compared:
 
     natural
         the flow as it would come if nobody stored or took water.  It is known before, so the rule

@@ -20,7 +20,7 @@ class MinimumEnergy(Rule):
     A power is asked as the mean of each period, in the dates that it names; an energy once in each
     window that lies whole in the horizon.  Required and achieved are reported in GWh.  Which plant
     gives how much is free.  What a plant gives in a period is a product of flow and head: rows hold
-    it by its line, which follows the solution pass by pass, and what is reported is the energy
+    it by a straight line that follows the solution pass by pass, and what is reported is the energy
     without lines.
 
     Equation

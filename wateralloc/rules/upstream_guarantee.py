@@ -31,7 +31,7 @@ class UpstreamGuarantee(Rule, Users):
     that meet both.  A user stands where its demand does, also when its water comes from elsewhere.
 
     In each window they receive together at least a volume, a share of what they ask, or a share of
-    the natural flow of the river at the section.  Nobody is given more than he asks: where a volume
+    the natural flow of the river at the section.  Nobody is given more than it asks: where a volume
     or a share of the flow is more than the demand of the group in the window, the demand is
     guaranteed.  A volume is silent in windows of which the horizon has only a part; a share holds
     in the part.
