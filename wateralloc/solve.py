@@ -182,6 +182,7 @@ class Stages:
     start : basis to start the first optimum from, where `bases` has none for it
     integers : columns that are yes or no; an optimum is found with them, and then once more as a
         linear program with them fixed, which is what is certified and has duals
+    certifies : whether it is; else only the decisions are looked for
     """
 
     lp: MemberProgram
@@ -190,6 +191,7 @@ class Stages:
     bases: dict[str, Any] = field(default_factory=dict)
     start: Any = None
     integers: np.ndarray = field(default_factory=lambda: np.empty(0, int))
+    certifies: bool = True
 
     def __post_init__(self) -> None:
         lp = self.lp
@@ -307,21 +309,10 @@ class Stages:
     ) -> tuple[np.ndarray, np.ndarray, Certificate, int, bool]:
         """Solve with yes-or-no columns, then as a linear program with them fixed."""
         chosen = np.asarray(self.integers, np.int32)
-        whole = np.full(chosen.size, int(highspy.HighsVarType.kInteger), np.uint8)
-        self._highs.clearSolver()
-        self._highs.changeColsIntegrality(chosen.size, chosen, whole)
-        self._highs.run()
-        status, info = self._highs.getModelStatus(), self._highs.getInfo()
-        x = np.asarray(self._highs.getSolution().col_value)
-        bound = float(info.mip_dual_bound)
-        iterations = int(info.simplex_iteration_count)
-        self._highs.clearSolver()
-        self._highs.changeColsIntegrality(chosen.size, chosen, np.zeros_like(whole))
-        if status == highspy.HighsModelStatus.kInfeasible:
-            raise Infeasible(f"E402 {self.where}goal '{name}': no allocation meets all hard limits")
-        if status != highspy.HighsModelStatus.kOptimal:
-            text = self._highs.modelStatusToString(status)
-            raise SolveError(f"E404 {self.where}goal '{name}': the solver stopped with '{text}'")
+        x, bound, iterations = self._seek(name, cost, chosen)
+        if not self.certifies:
+            unknown = Certificate(np.inf, np.inf, np.inf)
+            return x, np.zeros(self.lp.row_lower.size), unknown, iterations, False
         lower, upper = self.lp.col_lower[chosen].copy(), self.lp.col_upper[chosen].copy()
         decided = np.round(x[chosen])
         self.bound_columns(chosen, decided, decided)
@@ -337,6 +328,33 @@ class Stages:
                 "report it with `wateralloc export --to mps`"
             )
         return found[0], found[1], found[2], iterations + found[3], found[4]
+
+    def _seek(
+        self, name: str, cost: np.ndarray, chosen: np.ndarray
+    ) -> tuple[np.ndarray, float, int]:
+        """Branch and bound; return the columns, the bound of the optimum and the iterations.
+
+        Rows that hold goals are thin, and its presolve may take them for contradictions; so where
+        it finds no optimum it starts again without.
+        """
+        whole = np.full(chosen.size, int(highspy.HighsVarType.kInteger), np.uint8)
+        iterations = 0
+        for presolve in ("choose", "off"):
+            self._highs.clearSolver()
+            self._highs.setOptionValue("presolve", presolve)
+            self._highs.changeColsIntegrality(chosen.size, chosen, whole)
+            self._highs.run()
+            status, info = self._highs.getModelStatus(), self._highs.getInfo()
+            x = np.asarray(self._highs.getSolution().col_value)
+            iterations += int(info.simplex_iteration_count)
+            self._highs.clearSolver()
+            self._highs.changeColsIntegrality(chosen.size, chosen, np.zeros_like(whole))
+            if status == highspy.HighsModelStatus.kOptimal:
+                return x, float(info.mip_dual_bound), iterations
+        if status == highspy.HighsModelStatus.kInfeasible:
+            raise Infeasible(f"E402 {self.where}goal '{name}': no allocation meets all hard limits")
+        text = self._highs.modelStatusToString(status)
+        raise SolveError(f"E404 {self.where}goal '{name}': the solver stopped with '{text}'")
 
     def decide(self) -> None:
         """Fix yes-or-no columns as the last optimum has them; what follows is linear."""

@@ -33,6 +33,15 @@ log = logging.getLogger(__name__)
 
 HELD = 1e-9
 """What an optimum that is held by a row may lose, as a share of 1 + its size."""
+HELD_LOOSELY = 1e-7
+"""The same while decisions are looked for, of 1 + its size + that of the row's activity."""
+DECIDED = 1e-4
+"""By how much, as a share of 1 + its size, a goal may fall short of what decisions promised."""
+
+
+class _Decided(Exception):
+    """All decisions of yes or no are made."""
+
 
 Progress = Callable[[int, int], None]
 """Called after each member with the number done and the number in all."""
@@ -181,7 +190,12 @@ class MemberStage:
             optimum.cold_again,
         )
 
+    @property
+    def is_deciding(self) -> bool:
+        return not self.stages.certifies
+
     def hold(self, is_final: bool = True) -> None:
+        self.decide()
         self.stages.hold()
         self.stages.optima[-1].held = is_final
 
@@ -189,6 +203,9 @@ class MemberStage:
         optimum = self.stages.optima[-1]
         constant = float(self.costs[id(expression)][2][self.member])
         slack = amount + HELD * (1 + abs(optimum.objective))
+        if self.is_deciding:
+            size = abs(optimum.objective) + abs(optimum.objective - constant)
+            slack = amount + HELD_LOOSELY * (1 + size)
         limits = [np.array([-np.inf]), np.array([np.inf])]
         is_least = optimum.sense == "minimise"
         limits[is_least][:] = optimum.objective - constant + (slack if is_least else -slack)
@@ -196,6 +213,8 @@ class MemberStage:
         optimum.held = amount == 0.0
 
     def decide(self) -> None:
+        if self.is_deciding:
+            raise _Decided
         self.stages.decide()
 
     def values(self, variable: Any) -> np.ndarray:
@@ -370,8 +389,10 @@ class _Passes:
         if start is not None:
             bases.clear()  # those of the leading goals are of another place
             self.last[k] = ""
-        integers = self.horizon.integers
-        stages = Stages(program, where, bases=bases, start=start, integers=integers)
+        sought: dict[int, Optimum] = {}
+        if self.horizon.integers.size:
+            program, sought = self._with_decisions(k, program, where)
+        stages = Stages(program, where, bases=bases, start=start)
         stage = MemberStage(self.period, self.horizon, self.costs, k, stages)
         try:
             for place, (number, goal) in enumerate(self.period.goals):
@@ -390,6 +411,7 @@ class _Passes:
             text = explain_infeasible(self.period, self.horizon, k)
             raise Infeasible(f"{error}\n{text}") from None
         self.last[k] = "" if is_whole else stages.optima[-1].name
+        self._compare(where, sought, stage)
         return _Solved(
             stages.optima[-1].x,
             tuple(self._kept(k, stage)),
@@ -398,6 +420,50 @@ class _Passes:
             sum(optimum.iterations for optimum in stages.optima),
             time.perf_counter() - started,
         )
+
+    def _with_decisions(
+        self, k: int, program: MemberProgram, where: str
+    ) -> tuple[MemberProgram, dict[int, Optimum]]:
+        """The program with its yes-or-no decisions fixed as the goals in their order want them.
+
+        Goals are held loosely here: what comes of it are the decisions, and the optimum of each
+        goal against which that of the linear program is compared.
+        """
+        integers = self.horizon.integers
+        stages = Stages(program, where, integers=integers, certifies=False)
+        stage = MemberStage(self.period, self.horizon, self.costs, k, stages)
+        sought: dict[int, Optimum] = {}
+        try:
+            for number, goal in self.period.goals:
+                stage.goal = number
+                goal.optimise(self.period.model, self.case, number, stage)
+                sought[number] = stages.optima[-1]
+        except _Decided:
+            pass
+        except Infeasible as error:
+            text = explain_infeasible(self.period, self.horizon, k)
+            raise Infeasible(f"{error}\n{text}") from None
+        lower, upper = program.col_lower.copy(), program.col_upper.copy()
+        lower[integers] = upper[integers] = np.round(stages.optima[-1].x[integers])
+        return replace(program, col_lower=lower, col_upper=upper), sought
+
+    def _compare(self, where: str, sought: dict[int, Optimum], stage: MemberStage) -> None:
+        """Warn of a goal that is worse, with its decisions fixed, than they were chosen for."""
+        for optimum in stage.optima:
+            best = sought.get(optimum.goal)
+            if best is None:
+                continue
+            value = optimum.value / optimum.value_scale
+            worse = value - best.objective if best.sense == "minimise" else best.objective - value
+            if worse > DECIDED * (1 + abs(best.objective)):
+                log.warning(
+                    "%sgoal '%s' comes to %.7g with the decisions of yes or no that were found, "
+                    "%.7g was thought possible",
+                    where,
+                    optimum.name,
+                    value,
+                    best.objective,
+                )
 
     def _kept(self, k: int, stage: MemberStage) -> Iterator[StageOptimum]:
         """Optima with what is left of those whose goals have a tolerance."""

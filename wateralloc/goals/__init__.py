@@ -28,6 +28,10 @@ class Stage(Protocol):
 
     member: int
 
+    @property
+    def is_deciding(self) -> bool:
+        """Whether decisions of yes or no are looked for, and nothing else."""
+
     def optimise(
         self,
         name: str,
@@ -250,12 +254,12 @@ class LinearGoal(Goal):
         expression, sense = self.objective(m, number)
         name = f"{number} {self.title()}"
         counted = m.penalties.get(number, ())
-        if counted:
+        if counted and not stage.is_deciding:
             name += f", penalties of {listed(dict.fromkeys(row.rule.name for row, _ in counted))}"
             self._ask_prices(m, number, name, stage)
         optimum = stage.optimise(name, expression, sense, unit, scale)
         cap = m.goals.component(f"cap_{number}")
-        if cap is None:
+        if cap is None or not (self.tolerance or stage.is_deciding):
             stage.hold()
         else:
             stage.hold_within(cap, expression, self.allowance(m, case, stage.member, optimum))
