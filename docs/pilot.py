@@ -557,7 +557,7 @@ def draw_flow() -> Figure:
     axes.set_ylabel("flow past Son Tay, m³/s")
     axes.set_title("dry season of 2009–10", loc="left", weight="bold")
     axes.grid(lw=0.4)
-    axes.legend(frameon=False, loc="upper right")
+    axes.legend(frameon=False, loc="upper left")
     return figure
 
 
@@ -575,7 +575,7 @@ def draw_energy(now: Side) -> Figure:
         colours = ["#c0392b" if case in BY_RULE else "#1f5f99" for case in cases]
         axes.barh(rows, less, 0.7, color=colours)
         for row, value in zip(rows, less, strict=True):
-            axes.text(max(value, 0), row, f" {value:,.0f}".replace("-", "−"), va="center")
+            axes.text(max(value, 0), row, f" {round(value) + 0:,}".replace("-", "−"), va="center")
         axes.axvline(0, color="#222222", lw=0.8)
         axes.set_title(title, loc="left", weight="bold")
         axes.set_xlabel("energy less than without a mechanism, GWh")

@@ -461,7 +461,8 @@ def test_the_red_river_is_sound() -> None:
     assert sizes.pop("patterns") > 100
     assert sizes == {
         "nodes": 61,
-        "links": 72,
+        "links": 73,
+        "works": 1,
         "reservoirs": 9,
         "hydropower": 7,
         "splits": 9,
