@@ -483,6 +483,19 @@ def test_no_coefficients_change_nothing() -> None:
     assert stages.changes == {}
 
 
+def test_warm_start_after_a_change_has_options_of_its_own() -> None:
+    option = "simplex_dual_edge_weight_strategy"
+    stages, used = Stages(two_sources()), []
+    for factor in (1.0, 2.0, 3.0):
+        stages.optimise("cost", X + 2 * Y)
+        used.append(stages._highs.getOptionValue(option)[1])
+        stages.change_coefficients(np.array([0]), np.array([0]), np.array([factor]))
+    fresh = Stages(stages.lp)
+    fresh.optimise("cost", X + 2 * Y)
+    used.append(fresh._highs.getOptionValue(option)[1])
+    assert used == [-1, 1, 1, -1]
+
+
 def test_mark_and_reset_put_bounds_and_limits_back() -> None:
     stages = Stages(two_sources())
     mark = stages.mark()
