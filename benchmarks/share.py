@@ -1,8 +1,8 @@
 """What it costs to share a shortage, against one linear program of the same case.
 
-Run ``python -m benchmarks.share [--full] [--out DIR]``.  On random rivers with a user at every node,
-a reservoir at every fifth and a canal of limited size at every third, 36 dekads of a dry year, each
-user a claimant over the season:
+Run ``python -m benchmarks.share [--full] [--out DIR]``.  On random rivers with a user at every
+node, a reservoir at every fifth and a canal of limited size at every third, 36 dekads of a dry
+year, each user a claimant over the season:
 
 - seconds to solve the goal ``share`` (all its rounds, and the programs for its prices) and to solve
   the one program that makes the deficit of the same users least

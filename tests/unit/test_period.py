@@ -73,8 +73,8 @@ def test_balance_is_the_only_equation(period: Period) -> None:
     of_accounts = [name for name in equations if name.startswith("workings.")]
     assert {name.split("_")[0] for name in of_accounts} == {"workings.account", "workings.rights"}
     assert [name for name in equations if name not in of_accounts] == [
-        "balance[head]", "balance[lake]", "balance[pond]", "balance[fork]", "balance[field]", "balance[ground]",
-        "balance[coast]", "balance[gulf]", "balance[sea]", "pumped[ground]",
+        "balance[head]", "balance[lake]", "balance[pond]", "balance[fork]", "balance[field]",
+        "balance[ground]", "balance[coast]", "balance[gulf]", "balance[sea]", "pumped[ground]",
         "turbined_in_steps[tunnel_mill]", "channel_storage[ditch]", "delivered[mill]",
         "split_fixed[new_mouth]",
         "split_curved[to_branch]", "in_zones[lake]",
