@@ -31,8 +31,6 @@ FINE = 1e-9
 """An optimum with a larger primal violation is kept only if no other start gives a finer one."""
 GAP = 1e-9
 """Largest relative duality gap."""
-MIP_GAP = 1e-6
-"""Largest share by which an optimum with yes-or-no columns may lie above its bound."""
 FACE = 1e-8
 """A dual above this, of the scaled cost, puts its column or row on the optimal face."""
 
@@ -187,9 +185,8 @@ class Stages:
     bases : optimal bases by the name of the optimum: those of a former, similar program to start
         from; those found here take their place
     start : basis to start the first optimum from, where `bases` has none for it
-    integers : columns that are yes or no; an optimum is found with them, and then once more as a
-        linear program with them fixed, which is what is certified and has duals
-    certifies : whether it is; else only the decisions are looked for
+    integers : columns that are yes or no; optima are then those of branch and bound, which show
+        which decisions are best: they have no duals, are not certified and cannot be held by a face
     """
 
     lp: MemberProgram
@@ -198,7 +195,6 @@ class Stages:
     bases: dict[str, Any] = field(default_factory=dict)
     start: Any = None
     integers: np.ndarray = field(default_factory=lambda: np.empty(0, int))
-    certifies: bool = True
 
     def __post_init__(self) -> None:
         lp = self.lp
@@ -249,7 +245,9 @@ class Stages:
             columns = np.arange(scaled.size, dtype=np.int32)
             self._highs.changeColsCost(scaled.size, columns, scaled)
         if self.integers.size:
-            x, y, certificate, iterations, cold_again = self._branch(name, scaled, sign * scale)
+            x, iterations = self._seek(name, scaled)
+            y, certificate = np.zeros(self.lp.row_lower.size), Certificate(np.inf, np.inf, np.inf)
+            cold_again = False
         else:
             basis = self.bases.get(name, None if self.optima else self.start)
             if basis is not None:
@@ -311,39 +309,13 @@ class Stages:
             )
         raise SolveError(f"E404 {self.where}goal '{name}': the solver stopped with '{text}'")
 
-    def _branch(
-        self, name: str, cost: np.ndarray, cost_scale: float
-    ) -> tuple[np.ndarray, np.ndarray, Certificate, int, bool]:
-        """Solve with yes-or-no columns, then as a linear program with them fixed."""
-        chosen = np.asarray(self.integers, np.int32)
-        x, bound, iterations = self._seek(name, cost, chosen)
-        if not self.certifies:
-            unknown = Certificate(np.inf, np.inf, np.inf)
-            return x, np.zeros(self.lp.row_lower.size), unknown, iterations, False
-        lower, upper = self.lp.col_lower[chosen].copy(), self.lp.col_upper[chosen].copy()
-        decided = np.round(x[chosen])
-        self.bound_columns(chosen, decided, decided)
-        try:
-            found = self._solve(name, cost, is_warm=False)
-        finally:
-            self.bound_columns(chosen, lower, upper)
-        objective = float(cost @ found[0])
-        if objective - bound > MIP_GAP * (1 + abs(objective)):
-            raise Uncertified(
-                f"E405 {self.where}goal '{name}': with its yes-or-no decisions fixed the optimum "
-                f"is {objective * cost_scale:.9g}, but {bound * cost_scale:.9g} may be possible; "
-                "report it with `wateralloc export --to mps`"
-            )
-        return found[0], found[1], found[2], iterations + found[3], found[4]
-
-    def _seek(
-        self, name: str, cost: np.ndarray, chosen: np.ndarray
-    ) -> tuple[np.ndarray, float, int]:
-        """Branch and bound; return the columns, the bound of the optimum and the iterations.
+    def _seek(self, name: str, cost: np.ndarray) -> tuple[np.ndarray, int]:
+        """Branch and bound; return the columns and the iterations.
 
         Rows that hold goals are thin, and its presolve may take them for contradictions; so where
         it finds no optimum it starts again without.
         """
+        chosen = np.asarray(self.integers, np.int32)
         whole = np.full(chosen.size, int(highspy.HighsVarType.kInteger), np.uint8)
         iterations = 0
         for presolve in ("choose", "off"):
@@ -351,24 +323,15 @@ class Stages:
             self._highs.setOptionValue("presolve", presolve)
             self._highs.changeColsIntegrality(chosen.size, chosen, whole)
             self._highs.run()
-            status, info = self._highs.getModelStatus(), self._highs.getInfo()
+            status = self._highs.getModelStatus()
             x = np.asarray(self._highs.getSolution().col_value)
-            iterations += int(info.simplex_iteration_count)
-            self._highs.clearSolver()
-            self._highs.changeColsIntegrality(chosen.size, chosen, np.zeros_like(whole))
+            iterations += int(self._highs.getInfo().simplex_iteration_count)
             if status == highspy.HighsModelStatus.kOptimal:
-                return x, float(info.mip_dual_bound), iterations
+                return x, iterations
         if status == highspy.HighsModelStatus.kInfeasible:
             raise Infeasible(f"E402 {self.where}goal '{name}': no allocation meets all hard limits")
         text = self._highs.modelStatusToString(status)
         raise SolveError(f"E404 {self.where}goal '{name}': the solver stopped with '{text}'")
-
-    def decide(self) -> None:
-        """Fix yes-or-no columns as the last optimum has them; what follows is linear."""
-        if self.integers.size:
-            decided = np.round(self.optima[-1].x[self.integers])
-            self.bound_columns(self.integers, decided, decided)
-            self.integers = np.empty(0, int)
 
     def _run(self, attempt: str) -> tuple[highspy.HighsModelStatus, np.ndarray, np.ndarray, int]:
         if attempt != "warm":
@@ -392,12 +355,9 @@ class Stages:
     def hold(self) -> int:
         """Fix the optimal face of the last goal by bounds; return how many limits were fixed.
 
-        Yes-or-no columns are fixed too: only with them is there a face.
-
         Every optimum has each column with a nonzero reduced cost, and each row with a nonzero dual,
         at the limit its sign names (complementary slackness); these limits are all the face is.
         """
-        self.decide()
         lp, last = self.lp, self.optima[-1]
         y = last.y / last.cost_scale
         n_fixed = 0

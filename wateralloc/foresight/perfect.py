@@ -192,7 +192,7 @@ class MemberStage:
 
     @property
     def is_deciding(self) -> bool:
-        return not self.stages.certifies
+        return bool(self.stages.integers.size)
 
     def hold(self, is_final: bool = True) -> None:
         self.decide()
@@ -215,7 +215,6 @@ class MemberStage:
     def decide(self) -> None:
         if self.is_deciding:
             raise _Decided
-        self.stages.decide()
 
     def values(self, variable: Any) -> np.ndarray:
         return self.stages.optima[-1].x[self.horizon.columns[id(variable)]]
@@ -430,7 +429,7 @@ class _Passes:
         goal against which that of the linear program is compared.
         """
         integers = self.horizon.integers
-        stages = Stages(program, where, integers=integers, certifies=False)
+        stages = Stages(program, where, integers=integers)
         stage = MemberStage(self.period, self.horizon, self.costs, k, stages)
         sought: dict[int, Optimum] = {}
         try:

@@ -77,7 +77,7 @@ class Stage(Protocol):
         """
 
     def decide(self) -> None:
-        """Fix yes-or-no decisions as the last optimum has them."""
+        """Leave yes-or-no decisions as the last optimum has them: what follows needs duals."""
 
     def values(self, variable: Any) -> np.ndarray:
         """Values of a variable in the last optimum (time)."""

@@ -17,7 +17,6 @@ from wateralloc.errors import listed
 from wateralloc.parts import DATA, by_node, parts, unit
 from wateralloc.parts.link import (
     RIVER_KINDS,
-    SECONDS_PER_HOUR,
     lags,
     shares_of_lag,
     shares_of_steady,
@@ -63,7 +62,7 @@ def natural_flow(m: pyo.ConcreteModel, case: Case, node: str) -> np.ndarray:
             branches = _branches(m, case, links, out[u], known[u])
             for way, volumes in branches.items():
                 if way in ways:
-                    volume += _travelled(case, way, volumes)
+                    volume += _travelled(m, case, way, volumes)
         known[n] = volume
     return known[node]
 
@@ -202,7 +201,7 @@ def _branches(
     return taken
 
 
-def _travelled(case: Case, link: str, entered: np.ndarray) -> np.ndarray:
+def _travelled(m: pyo.ConcreteModel, case: Case, link: str, entered: np.ndarray) -> np.ndarray:
     """Volume that arrives at the end of a link (member, time), with its lag and storage.
 
     Before the horizon the flow of the first period entered it.
@@ -217,11 +216,10 @@ def _travelled(case: Case, link: str, entered: np.ndarray) -> np.ndarray:
         arrives = first * seconds * steady
         for j, (_, in_period) in enumerate(shares_of_lag(edges, length)):
             arrives = arrives + in_period * _ago(entered, j)
-    hours = case.basin.values("links", "muskingum_k").get(link)
-    if hours:
-        x = case.basin.values("links", "muskingum_x")[link]
-        by_in, by_out = (hours * SECONDS_PER_HOUR * w / seconds for w in (x, 1 - x))
-        stored = first[:, 0] * hours * SECONDS_PER_HOUR
+    if link in m.channel_end:
+        # the row `channel_storage` of the period, solved for what goes out, period by period
+        by_in, by_out = m.stored_by_inflow[link].value, m.stored_by_outflow[link].value
+        stored = (by_in + by_out)[0] * entered[:, 0]
         out = np.empty_like(arrives)
         for t in range(seconds.size):
             out[:, t] = (stored + (1 - by_in[t]) * arrives[:, t]) / (1 + by_out[t])
