@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wateralloc.case import Case, read_case
-from wateralloc.foresight.perfect import Progress, solve_perfect
+from wateralloc.foresight import solve
+from wateralloc.foresight.perfect import Progress
 from wateralloc.results import Results, collect
 
 
@@ -52,5 +53,5 @@ def run(
     else:
         case = read_case(case, changes or {})
     read = time.perf_counter() - started
-    solution = solve_perfect(case, progress)
+    solution = solve(case, progress)
     return collect(solution, {"read": read, **solution.seconds})

@@ -83,7 +83,7 @@ demand: {year: 2030, scale: {irrigation: 0.9}}
     assert [rule.name for rule in case.rules] == ["quota", "delta"]
     assert case.rule_positions == (Position("case.yaml", 5, 5), Position("case.yaml", 8, 5))
     assert [goal.kind for goal in case.goals] == ["meet", "minimise"]
-    assert (case.foresight, case.demand_year) == ("perfect", 2030)
+    assert (case.foresight.mode, case.demand_year) == ("perfect", 2030)
     assert case.demand_scale == {"irrigation": 0.9}
     assert case.inflow_scale == {"spring": 0.5, "lake": 0.5}
     assert case.files == (here / "case.yaml",)

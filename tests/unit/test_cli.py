@@ -27,7 +27,8 @@ from typer.testing import CliRunner, Result
 import wateralloc
 from tests.basins import tiny_basin, tiny_parts
 from wateralloc import case as cases
-from wateralloc import catalogue, cli, job
+from wateralloc import catalogue, job
+from wateralloc.cli import base as cli
 from wateralloc.errors import Infeasible, ModelError, SolveError, Uncertified
 from wateralloc.report.cells import cell
 from wateralloc.rules import Rule

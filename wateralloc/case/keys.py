@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
+from wateralloc.case.foresight import Foresight, read_foresight
 from wateralloc.catalogue import find
 from wateralloc.hydrology import Factor, Hydrology
 
@@ -24,12 +25,6 @@ def _date_text(value: Any) -> str:
         return datetime.date.fromisoformat(value).isoformat()
     except (TypeError, ValueError):
         raise ValueError("must be a date, as 2030-06-01") from None
-
-
-def _foresight(value: Any) -> Any:
-    if value != "perfect":
-        raise ValueError("must be perfect; this version looks ahead in no other way")
-    return value
 
 
 def _title(value: Any) -> Any:
@@ -128,10 +123,14 @@ class CaseKeys(_Keys):
     ] = Hydrology()
     demand: Annotated[DemandKeys, Field(description="changes of demand")] = DemandKeys()
     foresight: Annotated[
-        Literal["perfect"],
-        BeforeValidator(_foresight),
-        Field(description="how far ahead allocations look: perfect, the whole horizon"),
-    ] = "perfect"
+        Foresight,
+        BeforeValidator(read_foresight),
+        Field(
+            description="how far ahead allocations look: perfect, the whole horizon; simulate, one "
+            "period at a time; rolling, a window with a forecast; two_stage, some decisions the "
+            "same in all members"
+        ),
+    ] = Foresight()
     linearisation: Annotated[
         LinearisationKeys,
         BeforeValidator(_linearisation),
@@ -206,6 +205,23 @@ def case_schema() -> dict[str, Any]:
     case["properties"]["linearisation"] = {
         "description": passes.pop("description"),
         "anyOf": [passes, {"enum": ["updated", "fixed"]}],
+    }
+    foresight = case["properties"]["foresight"]
+    own = definitions.pop("Foresight")["properties"]
+    case["properties"]["foresight"] = {
+        "description": foresight["description"],
+        "anyOf": [
+            {"enum": ["perfect", "simulate"]},
+            *(
+                {
+                    "type": "object",
+                    "properties": {mode: own[mode]["anyOf"][0]},
+                    "required": [mode],
+                    "additionalProperties": False,
+                }
+                for mode in ("rolling", "two_stage")
+            ),
+        ],
     }
     title = case["properties"]["title"]
     case["properties"]["title"] = {

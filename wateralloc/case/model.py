@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wateralloc.basin import Basin, Series, SeriesColumn
+from wateralloc.case.foresight import Foresight, read_foresight
 from wateralloc.case.keys import LinearisationKeys
 from wateralloc.errors import CaseError, Findings, Position, shown
 from wateralloc.hydrology import Hydrology, Member, is_covered, resample, spans, value_at
@@ -33,7 +34,7 @@ class Case:
     title : language (``en``, ``vi``) -> title
     members : hydrologies, in the order of results
     rule_positions, goal_positions : where each rule and each goal stands
-    foresight : ``perfect``
+    foresight : how far ahead allocations look
     linearisation : how often what is not linear is updated
     integers : whether rules may have decisions of yes or no
     riverbed : year whose rating curves and splits hold
@@ -41,6 +42,8 @@ class Case:
     demand_year : year to which demands are projected; None: as in the basin
     demand_scale : sector -> factor on its demands
     inflow_scale : node -> factor on its inflow
+    given : column that follows the hydrology -> name -> its values in the canonical unit (member,
+        time), in place of those of the record
     files : every case file that was read
     resolved : the case as plain data, after ``extends`` and ``--set``
     """
@@ -55,7 +58,7 @@ class Case:
     goal_positions: tuple[Position, ...] = ()
     title: dict[str, str] = field(default_factory=dict)
     description: str = ""
-    foresight: str = "perfect"
+    foresight: Foresight = field(default_factory=Foresight)
     linearisation: LinearisationKeys = field(default_factory=LinearisationKeys)
     integers: bool = False
     riverbed: int = 0
@@ -63,6 +66,7 @@ class Case:
     demand_year: int | None = None
     demand_scale: dict[str, float] = field(default_factory=dict)
     inflow_scale: dict[str, float] = field(default_factory=dict)
+    given: dict[str, dict[str, np.ndarray]] = field(default_factory=dict, repr=False)
     files: tuple[Path, ...] = ()
     resolved: dict[str, Any] = field(default_factory=dict, repr=False)
     _arrays: dict[tuple[str, ...], Any] = field(default_factory=dict, init=False, repr=False)
@@ -74,6 +78,18 @@ class Case:
     @property
     def n_periods(self) -> int:
         return self.timeline.periods
+
+    def with_members(self, places: Sequence[int]) -> Case:
+        """Take some of the members, by their places, in the order given."""
+        chosen = np.asarray(places, int)
+        return replace(
+            self,
+            members=tuple(self.members[k] for k in chosen),
+            given={
+                column: {name: values[chosen] for name, values in of_name.items()}
+                for column, of_name in self.given.items()
+            },
+        )
 
     def opened(self, table: str) -> dict[str, np.ndarray]:
         """Share of each period in which the elements of works are there.
@@ -164,6 +180,8 @@ class Case:
 
     def _from_series(self, table: str, column: str, at_end: bool) -> dict[str, np.ndarray]:
         declared = self.basin.declared[table].column(column)
+        if declared.varies == "hydrology" and column in self.given:
+            return self.given[column]
         series = self.basin.series[column]
         members = self.members if declared.varies == "hydrology" else (Member("", 0),)
         starts, ends = spans(self.timeline, members)
@@ -194,6 +212,7 @@ def build_case(
     members: Sequence[Member] | None = None,
     *,
     name: str = "case",
+    foresight: Any = "perfect",
     linearisation: LinearisationKeys | None = None,
     integers: bool = False,
     riverbed: int | None = None,
@@ -208,6 +227,7 @@ def build_case(
     ----------
     rules : one without a name takes that of its kind
     members : default: every year of the record that covers the horizon; one when there is no record
+    foresight : as in a case file: ``simulate``, ``{"rolling": {"window": 12}}``
     inflow_scale : node -> factor on its inflow
 
     Raises
@@ -237,6 +257,7 @@ def build_case(
         rule_positions=(here,) * len(named),
         goals=ordered,
         goal_positions=(here,) * len(ordered),
+        foresight=Foresight.model_validate(read_foresight(foresight)),
         linearisation=linearisation or LinearisationKeys(),
         integers=integers,
         riverbed=first_year(timeline) if riverbed is None else riverbed,

@@ -1,1 +1,37 @@
-"""Ways of looking ahead: how the period is stacked and solved."""
+"""Ways of looking ahead: each stacks the same period in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from wateralloc.case import Case
+
+if TYPE_CHECKING:
+    from wateralloc.foresight.perfect import Solution
+
+
+def solve(case: Case, progress: Callable[[int, int], None] | None = None) -> Solution:
+    """Solve a case in the way its `foresight` names.
+
+    Parameters
+    ----------
+    progress : called with the number of members, or of steps of members, done and in all
+
+    Raises
+    ------
+    Infeasible
+        No allocation meets all hard limits.
+    Uncertified, SolveError
+    """
+    if case.foresight.goes_forward:
+        from wateralloc.foresight.forward import solve_forward
+
+        return solve_forward(case, progress)
+    if case.foresight.mode == "two_stage" and case.n_members > 1:
+        from wateralloc.foresight.two_stage import solve_two_stage
+
+        return solve_two_stage(case, progress)
+    from wateralloc.foresight.perfect import solve_perfect
+
+    return solve_perfect(case, progress)

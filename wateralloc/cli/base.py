@@ -1,4 +1,4 @@
-"""The commands: read, check, solve, print.
+"""Commands on one case or result, and what all commands share.
 
 Modules that take long to load are imported inside the commands that need them, so that ``--help``
 answers at once.
