@@ -45,6 +45,7 @@ class Repeats:
         windows overlap; its terms and its limits add up over a window, and it is absent where the
         number is negative
     once : id of variables that count in a row over overlapping windows in one period only
+    ends : id of constraints that stand in the last period in sight only
     noted : id -> component, of everything named in a note
     """
 
@@ -53,6 +54,7 @@ class Repeats:
     common: set[int] = field(default_factory=set)
     totals: dict[int, np.ndarray | Overlapping] = field(default_factory=dict)
     once: set[int] = field(default_factory=set)
+    ends: set[int] = field(default_factory=set)
     noted: dict[int, Any] = field(default_factory=dict)
     _repeating: ComponentSet = field(default_factory=ComponentSet)
 
@@ -134,6 +136,18 @@ class Repeats:
         for one in _each(constraint):
             self._repeat(one)
             self.totals[id(one)] = window
+
+    def at_end(self, constraint: Any, n_periods: int) -> None:
+        """Let `constraint` stand in the last period in sight only: at the end of a window.
+
+        Parameters
+        ----------
+        n_periods : periods of the horizon
+        """
+        window = np.full(n_periods, -1)
+        window[-1:] = 0
+        self.total(constraint, window)
+        self.ends |= {id(one) for one in _each(constraint)}
 
     def count_once(self, variable: Any) -> None:
         """Let a variable count in each row over overlapping windows only where the row stands.
