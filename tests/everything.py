@@ -40,6 +40,8 @@ def parts() -> dict[str, Any]:
             {"net_benefit": {}},
             {"drawdown": {"order": ["pond", "lake"], "between": {"from": "01-02", "to": "01-05"}}},
             {"follow_plan": {"quantity": "storage_end", "of": ["lake"], "plan_hm3": 40}},
+            {"end_storage": {"values": {"pond": [{"up_to_hm3": 5, "value_per_m3": 3}]}}},
+            {"end_storage": {"target": "full"}},
         ],
         "rules": [
             {"rule": "minimum_delivery", "name": "delta", "at": "fork",
@@ -158,7 +160,8 @@ def parts() -> dict[str, Any]:
              "target_hm3": 25, "curve": "lake", "evaporation_mm_day": 12, "flood_limit_hm3": 55,
              "minimum_storage_hm3": 12, "target_maximum_hm3": 58, "rain_mm_day": 3,
              "seepage_mm_day": 5, "seepage_to": "fork"},
-            {"name": "pond", "dead_hm3": 1, "normal_hm3": 9, "initial_hm3": 5, "target_hm3": 1},
+            {"name": "pond", "dead_hm3": 1, "normal_hm3": 9, "initial_hm3": 5, "target_hm3": 1,
+             "storage_loss_fraction": 0.01},
         ],
         "aquifers": [
             {"name": "ground", "dead_hm3": 3, "capacity_hm3": 40, "initial_hm3": 20,
@@ -166,6 +169,12 @@ def parts() -> dict[str, Any]:
              "pumping_cost_vnd_m3": 1, "sustainable_yield_hm3": 9, "yield_years": 2,
              "stream": "fork", "depletion_fraction": 0.5, "depletion_lag_periods": 1,
              "depletion_weights": "0.6 0.4", "initial_pumping_hm3_day": 0.5}
+        ],
+        "carryover_values": [
+            {"name": "lake_first", "reservoir": "lake", "block_least_hm3": 8, "block_most_hm3": 30,
+             "carryover_value_vnd_m3": 2},
+            {"name": "lake_rest", "reservoir": "lake", "carryover_value_vnd_m3": 1},
+            {"name": "pond_all", "reservoir": "pond", "carryover_value_vnd_m3": -0.5},
         ],
         "zones": [
             {"name": "buffer", "reservoir": "lake", "top_hm3": 30},

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from wateralloc.basin import Basin, read_basin
     from wateralloc.case import Case, read_case
     from wateralloc.comparison import Comparison, compare
+    from wateralloc.ensemble import run_ensemble, run_sweep
     from wateralloc.errors import Infeasible, InputError, WaterAllocError
     from wateralloc.job import run
     from wateralloc.pyomo_model import to_pyomo
@@ -31,6 +32,8 @@ __all__ = [
     "read_basin",
     "read_case",
     "run",
+    "run_ensemble",
+    "run_sweep",
     "to_pyomo",
 ]
 
@@ -48,6 +51,8 @@ _HOME = {
     "read_basin": "basin",
     "read_case": "case",
     "run": "job",
+    "run_ensemble": "ensemble",
+    "run_sweep": "ensemble",
     "to_pyomo": "pyomo_model",
 }
 

@@ -13,12 +13,17 @@ A row repeats once a period, or once a window, over which its terms and its limi
 may overlap.  All members have the same matrix with other numbers, so index arrays are kept once and
 numbers are (member, ...).  A shared column may be one for all members: it binds them in
 :meth:`LinearProgram.joint`.
+
+A program may hold fewer periods than the horizon: those in *sight*.  It is the program of the whole
+horizon with what lies before them at its value and what lies after them left out: see
+:class:`Sight`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -202,6 +207,241 @@ class Terms:
     coefficients: tuple[np.ndarray, ...]
 
 
+# --- the model, read once -------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Linear:
+    """A linear expression of the period: constant + sum of coefficient * variable, all of data."""
+
+    constant: Any
+    coefficients: list[Any]
+    variables: list[Any]
+
+
+class Reading:
+    """What a period model says, read once for all programs that are laid out from it.
+
+    Attributes
+    ----------
+    variables, constraints : of the period, in the order of their columns and rows
+    place : id of a variable or constraint -> its place among them
+    free : id of variables of goals that are one column for a window: levels, which are decided anew
+        in every program that sees a part of the window; all others are decided once
+    local : data of expressions with a line in them, which hold the periods in sight only while a
+        program is laid out
+    """
+
+    def __init__(self, model: pyo.ConcreteModel) -> None:
+        self.model = model
+        self.repeats: Repeats = getattr(model, "repeats", None) or Repeats()
+        self.tangents: list[Tangent] = getattr(getattr(model, "tangents", None), "all", [])
+        self._moves = {id(data) for t in self.tangents for data in (t.intercept, *t.slopes)}
+        self._linear: dict[int, tuple[Any, Linear]] = {}
+        self._moving: dict[int, tuple[Any, bool]] = {}
+        self._values: dict[int, tuple[Any, Any]] = {}
+        self._rows: dict[int, tuple[Any, Any, Any]] = {}
+        self._runs: dict[int, dict[int, np.ndarray]] = {}
+        self._lists: dict[str, list[Any]] = {}
+        self.local: dict[int, Any] = {}
+        self.whole: dict[int, Any] = {}
+        """Values over the whole horizon of the data that are local now, by id."""
+
+    @property
+    def variables(self) -> list[Any]:
+        if "variables" not in self._lists:
+            found = self.model.component_data_objects(pyo.Var, descend_into=True)
+            # a Reference shows its variables again
+            self._lists["variables"] = list({id(v): v for v in found}.values())
+        return self._lists["variables"]
+
+    @property
+    def constraints(self) -> list[Any]:
+        if "constraints" not in self._lists:
+            found = self.model.component_data_objects(
+                pyo.Constraint, active=True, descend_into=True
+            )
+            self._lists["constraints"] = list({id(c): c for c in found}.values())
+        return self._lists["constraints"]
+
+    @property
+    def place(self) -> dict[int, int]:
+        if "place" not in self.__dict__:
+            of = {id(v): k for k, v in enumerate(self.variables)}
+            self.__dict__["place"] = of | {id(c): k for k, c in enumerate(self.constraints)}
+        return self.__dict__["place"]
+
+    @property
+    def free(self) -> set[int]:
+        if "free" not in self.__dict__:
+            goals = getattr(self.model, "goals", None)
+            of_goals = goals.component_data_objects(pyo.Var) if goals is not None else ()
+            self.__dict__["free"] = {id(v) for v in of_goals if id(v) in self.repeats.shared}
+        return self.__dict__["free"]
+
+    def linear(self, expression: Any) -> Linear:
+        """Read a linear expression.
+
+        Raises
+        ------
+        ModelError
+            It is not linear.
+        """
+        known = self._linear.get(id(expression))
+        if known is None or known[0] is not expression:
+            repn = generate_standard_repn(expression, compute_values=False)
+            if not repn.is_linear():
+                raise ModelError(f"expression is not linear: {expression}")
+            known = expression, Linear(repn.constant, list(repn.linear_coefs), repn.linear_vars)
+            self._linear[id(expression)] = known
+        return known[1]
+
+    def row(self, constraint: Any) -> tuple[Any, Any, Any]:
+        """Lower limit, body and upper limit of a constraint."""
+        known = self._rows.get(id(constraint))
+        if known is None:
+            known = self._rows[id(constraint)] = constraint.to_bounded_expression()
+        return known
+
+    def runs(self, window: np.ndarray) -> dict[int, np.ndarray]:
+        """Periods of each window: number -> periods."""
+        known = self._runs.get(id(window))
+        if known is None:
+            order = np.argsort(window, kind="stable")
+            order = order[np.searchsorted(window[order], 0) :]
+            number = window[order]
+            parts = np.split(order, np.flatnonzero(np.diff(number)) + 1) if order.size else []
+            known = self._runs[id(window)] = {int(window[run[0]]): run for run in parts}
+        return known
+
+    def moves(self, expression: Any) -> bool:
+        """Tell whether a line of ``m.tangents`` is in an expression."""
+        if not self._moves or expression.__class__ in native_numeric_types:
+            return False
+        known = self._moving.get(id(expression))
+        if known is None or known[0] is not expression:
+            data = list(identify_mutable_parameters(expression))
+            known = expression, any(id(one) in self._moves for one in data)
+            if known[1]:
+                self.local |= {id(one): one for one in data}
+            self._moving[id(expression)] = known
+        return known[1]
+
+    def value(self, expression: Any) -> Any:
+        """Value over the whole horizon of a data expression without lines; computed once."""
+        known = self._values.get(id(expression))
+        if known is None or known[0] is not expression:
+            known = expression, self._value(expression)
+            self._values[id(expression)] = known
+        return known[1]
+
+    def _value(self, expression: Any) -> Any:
+        if not self.whole:
+            return evaluate(expression)
+        local = {key: self.local[key].value for key in self.whole}
+        for key, value in self.whole.items():
+            self.local[key].set_value(value)
+        try:
+            return evaluate(expression)
+        finally:
+            for key, value in local.items():
+                self.local[key].set_value(value)
+
+
+def evaluate(expression: Any) -> Any:
+    """Value of a data expression, as the number or array that it is."""
+    if expression.__class__ in native_numeric_types or isinstance(expression, np.ndarray):
+        return expression
+    if isinstance(expression, NPV_MaxExpression | NPV_MinExpression):
+        # Python's max and min, which Pyomo would call, do not take arrays
+        ufunc = np.maximum if isinstance(expression, NPV_MaxExpression) else np.minimum
+        return reduce(ufunc, [evaluate(argument) for argument in expression.args])
+    is_parameter = expression.is_parameter_type()  # the common case, and a costly call less
+    return expression.value if is_parameter else pyo.value(expression)
+
+
+# --- a part of the horizon ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Realised:
+    """What has been decided so far.
+
+    Attributes
+    ----------
+    columns : column of each variable, by its place, in each period of the horizon
+    x : values of the columns of the whole horizon (member, column)
+    activity : place of a constraint over windows -> what its body came to, without the levels of
+        goals (member, time)
+    """
+
+    columns: list[np.ndarray]
+    x: np.ndarray
+    activity: dict[int, np.ndarray] = field(default_factory=dict)
+
+    def value(self, place: int, periods: Any) -> np.ndarray:
+        """Values of a variable, by its place, in some periods (member, period)."""
+        return self.x[:, self.columns[place][periods]]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The periods that one program holds, of a longer horizon.
+
+    What lies before is known: carried variables start from it, and rows over a window count it.
+    What lies after is left out.  Of a row over a window that goes on after the periods in sight,
+    both sides of a minimum add up to their end, so that it is kept on schedule; of a maximum the
+    whole limit counts.  Of windows that overlap those are rows that end in sight, and the first
+    while it has not ended.  A variable that is one column for a window is decided when its window
+    first comes into sight and then stays, but for the levels of goals, which are decided anew.
+
+    Attributes
+    ----------
+    first : first period in sight
+    total : periods of the horizon
+    rows : row of the data that holds for each member and period in sight (member, period)
+    realised : what has been decided before
+    """
+
+    first: int
+    total: int
+    rows: np.ndarray
+    realised: Realised
+
+    @property
+    def count(self) -> int:
+        return self.rows.shape[1]
+
+    @property
+    def end(self) -> int:
+        return self.first + self.count
+
+    def take(self, value: Any) -> Any:
+        """Values in sight of data over the whole horizon."""
+        return self.at(value, np.arange(self.first, self.end))
+
+    def at(self, value: Any, periods: np.ndarray) -> Any:
+        """Values in some periods: a number, or (member, period); later ones are as the last."""
+        if np.ndim(value) == 0:
+            return value
+        value = np.asarray(value, float)
+        if value.shape[-1] == 1:
+            return self.at(value[..., 0], periods) if value.ndim == 1 else self._by_member(value)
+        if value.shape[-1] != self.total:
+            raise ModelError(
+                f"data of shape {value.shape} do not fit a horizon of {self.total} periods"
+            )
+        if value.ndim == 1 or value.shape[0] == 1:
+            return value[..., periods]
+        inside = np.clip(periods - self.first, 0, self.count - 1)
+        # the first period in sight is known, as are those before it
+        rows = np.where(periods < self.first, self.rows[:, :1], self.rows[:, inside])
+        return value[rows, periods]
+
+    def _by_member(self, value: np.ndarray) -> np.ndarray:
+        return value if value.shape[0] == 1 else value[self.rows[:, 0]]
+
+
 # --- where components lie -------------------------------------------------------------------
 
 
@@ -258,6 +498,34 @@ class _Block:
     elsewhere: np.ndarray | None
     n_entries: int
     moving: tuple[Any, list[Any]] | None = None
+    seen: _Seen | None = None
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The rows of a constraint over windows of which only a part may be in sight.
+
+    Attributes
+    ----------
+    order : periods of the horizon that take part, ordered by window
+    starts : position in `order` where each window starts
+    wide : of each term that is a level of a goal, its columns by period of the horizon; else None
+    low, high : limits of the rows less what their windows came to before (member, row)
+    places : place of each row among those of the whole horizon
+    stands_at : period in sight by which each row is named
+    """
+
+    order: np.ndarray
+    starts: np.ndarray
+    wide: list[np.ndarray | None]
+    low: np.ndarray | None
+    high: np.ndarray | None
+    places: np.ndarray
+    stands_at: np.ndarray
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Sum (..., entry) over each row."""
+        return np.add.reduceat(values, self.starts, axis=-1)
 
 
 @dataclass(frozen=True)
@@ -290,6 +558,8 @@ class Horizon:
     ----------
     model : Pyomo model of one period, with its notes in ``model.repeats``
     n_members, n_periods : size of every data array, (member, period)
+    sight : the periods are these, of a longer horizon; `n_periods` of them
+    reading : of the same model, where another horizon has read it
 
     Attributes
     ----------
@@ -298,17 +568,24 @@ class Horizon:
     lp : the stacked program, after :meth:`stack`
     """
 
-    def __init__(self, model: pyo.ConcreteModel, n_members: int, n_periods: int) -> None:
+    def __init__(
+        self,
+        model: pyo.ConcreteModel,
+        n_members: int,
+        n_periods: int,
+        sight: Sight | None = None,
+        reading: Reading | None = None,
+    ) -> None:
         self.model = model
+        self.sight = sight
+        self.reading = reading or Reading(model)
         self.n_members = n_members
         self.n_periods = n_periods
         self.columns: dict[int, np.ndarray] = {}
         self.rows: dict[int, np.ndarray] = {}
         self.lp: LinearProgram | None = None
         self._shape = (n_members, n_periods)
-        self._repeats: Repeats = getattr(model, "repeats", None) or Repeats()
-        self._tangents: list[Tangent] = getattr(getattr(model, "tangents", None), "all", [])
-        self._moves = {id(data) for t in self._tangents for data in (t.intercept, *t.slopes)}
+        self._repeats = self.reading.repeats
         self._moving: list[tuple[_Block, slice]] = []
         self._entries: np.ndarray | None = None
         self._by_columns: _ByColumns | None = None
@@ -316,6 +593,8 @@ class Horizon:
         self._row_copies: list[_Copies] = []
         self._terms: dict[int, tuple[Any, Terms]] = {}
         self._ordered: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+        self._wide: dict[int, np.ndarray] = {}
+        self._seen: dict[int, _Seen] = {}
 
     # --- values -----------------------------------------------------------------------------
 
@@ -333,16 +612,12 @@ class Horizon:
         """Value of a data expression: a number, or an array that broadcasts to (member, period)."""
         if expression.__class__ in native_numeric_types:
             return expression
-        if isinstance(expression, NPV_MaxExpression | NPV_MinExpression):
-            # Python's max and min, which Pyomo would call, do not take arrays
-            ufunc = np.maximum if isinstance(expression, NPV_MaxExpression) else np.minimum
-            return ufunc.reduce([self.array(argument) for argument in expression.args])
-        if not isinstance(expression, np.ndarray):
-            is_parameter = expression.is_parameter_type()  # the common case, and a costly call less
-            expression = expression.value if is_parameter else pyo.value(expression)
-            if expression.__class__ in native_numeric_types:
-                return expression
-        value = np.asarray(expression, float)
+        if self.sight is not None and not self._is_local(expression):
+            return self.sight.take(self.reading.value(expression))
+        value = evaluate(expression)
+        if value.__class__ in native_numeric_types:
+            return value
+        value = np.asarray(value, float)
         if value.shape == self._shape:
             return value
         try:
@@ -354,6 +629,12 @@ class Horizon:
             ) from None
         return value
 
+    def _is_local(self, expression: Any) -> bool:
+        """Tell whether a data expression holds the periods in sight already."""
+        if isinstance(expression, np.ndarray):
+            return expression.shape == self._shape
+        return id(expression) in self.reading.local or self.reading.moves(expression)
+
     def _standard(self, expression: Any) -> tuple[Any, list[np.ndarray], list[Any], list[Any]]:
         """Constant, index maps, coefficients and variables of a linear expression."""
         constant, maps, coefficients, variables = self._symbols(expression)
@@ -364,19 +645,17 @@ class Horizon:
         """As :meth:`_standard`, with constant and coefficients as data expressions."""
         if expression.__class__ in native_numeric_types or isinstance(expression, np.ndarray):
             return expression, [], [], []
-        repn = generate_standard_repn(expression, compute_values=False)
-        if not repn.is_linear():
-            raise ModelError(f"expression is not linear: {expression}")
+        linear = self.reading.linear(expression)
         try:
-            maps = [self.columns[id(variable)] for variable in repn.linear_vars]
+            maps = [self.columns[id(variable)] for variable in linear.variables]
         except KeyError:
             known = self.columns
-            alien = next(v for v in repn.linear_vars if id(v) not in known)
+            alien = next(v for v in linear.variables if id(v) not in known)
             raise ModelError(
                 f"'{alien.name}' is not a variable of the stacked period model; "
                 "declare it on the model before it is stacked"
             ) from None
-        return repn.constant, maps, list(repn.linear_coefs), repn.linear_vars
+        return linear.constant, maps, linear.coefficients, linear.variables
 
     def terms(self, expression: Any) -> Terms:
         """Stack a linear expression of the period, or data (a number or an array).
@@ -440,6 +719,7 @@ class Horizon:
                 weight[:, j] = coefficient
             for k in range(self.n_members):
                 cost[k] = np.bincount(column, weight[k].ravel(), n_columns)
+            self._count_past(cost, expression, variables)
         total = np.broadcast_to(constant, self._shape).sum(axis=1, dtype=float)
         if not (np.isfinite(cost).all() and np.isfinite(total).all()):
             named = [
@@ -448,6 +728,21 @@ class Horizon:
             ]
             self._refuse([*named, ("constant", constant)], "an objective")
         return cost, total
+
+    def _count_past(self, cost: np.ndarray, expression: Any, variables: list[Any]) -> None:
+        """Add what levels of goals count in periods before those in sight, in the same window."""
+        if self.sight is None or not self.sight.first:
+            return
+        before = np.arange(self.sight.first)
+        for j, variable in enumerate(variables):
+            wide = self._wide.get(id(variable))
+            if wide is None:
+                continue
+            weight = self.reading.value(self.reading.linear(expression).coefficients[j])
+            weight = np.broadcast_to(self.sight.at(weight, before), (self.n_members, before.size))
+            seen = wide[before] >= 0
+            for k in range(self.n_members):
+                cost[k] += np.bincount(wide[before][seen], weight[k, seen], cost.shape[1])
 
     @property
     def integers(self) -> np.ndarray:
@@ -479,16 +774,19 @@ class Horizon:
         if self.lp is None:
             for former in (self.columns, self.rows, self._column_copies, self._row_copies):
                 former.clear()  # what a stack that failed left behind
-            self._check_notes()
-            lower, upper, common = self._lay_columns()
-            self.lp = self._lay_rows(lower, upper, common)
+            try:
+                self._check_notes()
+                lower, upper, common = self._lay_columns()
+                self.lp = self._lay_rows(lower, upper, common)
+            except ModelError:
+                if self.sight is None:  # the model may be mended
+                    self.reading = Reading(self.model)
+                raise
         return self.lp
 
     def moves(self, expression: Any) -> bool:
         """Tell whether a line of ``m.tangents`` is in an expression."""
-        if not self._moves or expression.__class__ in native_numeric_types:
-            return False
-        return any(id(data) in self._moves for data in identify_mutable_parameters(expression))
+        return self.reading.moves(expression)
 
     def forget(self) -> None:
         """Forget the values of expressions, after lines of ``m.tangents`` have moved."""
@@ -504,9 +802,7 @@ class Horizon:
         self.forget()
         row_lower, row_upper = lp.row_lower.copy(), lp.row_upper.copy()
         for block, entries in self._moving:
-            constant, coefficients = block.moving
-            block.constant = self._number(constant)
-            block.coefficients = [self._number(c) for c in coefficients]
+            self._read_numbers(block)
             self._write_numbers(block, self._entries[:, entries])
             self._write_limits(block, row_lower, row_upper)
         if self._moving:
@@ -530,12 +826,16 @@ class Horizon:
         self, component: Any, window: np.ndarray | Overlapping
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Periods of windows, ordered by window; where each starts; the period it stands at."""
-        known = self._ordered.get(id(window))
+        key = id(window)
+        known = self._ordered.get(key)
         if known is not None:  # rows of one rule mostly have their window in common
             return known
+        if self.sight is not None:
+            window = self._in_sight(component, window)
         if isinstance(window, tuple):
-            self._ordered[id(window)] = self._overlapping(component, window)
-            return self._ordered[id(window)]
+            found = self._overlapping(component, window)
+            self._ordered[key] = found
+            return found
         if window.size != self.n_periods:
             raise ModelError(
                 f"the window of '{component.name}' numbers {window.size} periods; "
@@ -545,8 +845,32 @@ class Horizon:
         order = order[np.searchsorted(window[order], 0) :]
         number = window[order]
         starts = np.flatnonzero(np.diff(number, prepend=-1))
-        self._ordered[id(window)] = order, starts, order[starts]
-        return self._ordered[id(window)]
+        self._ordered[key] = order, starts, order[starts]
+        return self._ordered[key]
+
+    def _in_sight(
+        self, component: Any, window: np.ndarray | Overlapping
+    ) -> np.ndarray | Overlapping:
+        """Windows by the periods in sight."""
+        sight = self.sight
+        if isinstance(window, tuple):
+            ends = np.array([run[-1] for run in window], int)
+            is_row = (ends >= sight.first) & (ends < sight.end)
+            if ends.size and ends[0] >= sight.end:
+                is_row[0] = True  # the first, while it has not ended
+            runs = (window[k] for k in np.flatnonzero(is_row))
+            inside = (run[(run >= sight.first) & (run < sight.end)] - sight.first for run in runs)
+            return tuple(run for run in inside if run.size)
+        if window.size != sight.total:
+            raise ModelError(
+                f"the window of '{component.name}' numbers {window.size} periods; "
+                f"the horizon has {sight.total}"
+            )
+        if id(component) in self._repeats.ends:
+            window = np.full(sight.count, -1)
+            window[-1] = 0
+            return window
+        return window[sight.first : sight.end]
 
     def _overlapping(
         self, component: Any, window: Overlapping
@@ -594,13 +918,9 @@ class Horizon:
         """Place own and shared variables and add their bounds; return the number of columns."""
         periods = np.arange(self.n_periods)
         carried = {id(note.now) for note in self._repeats.carried}
-        seen = set()
         n_columns = 0
-        for variable in self.model.component_data_objects(pyo.Var, descend_into=True):
+        for variable in self.reading.variables:
             key = id(variable)
-            if key in seen:  # a Reference shows its variables again
-                continue
-            seen.add(key)
             if not (variable.is_continuous() or variable.is_binary()):
                 raise ModelError(
                     f"'{variable.name}' is neither continuous nor a yes or no (Binary); "
@@ -623,11 +943,28 @@ class Horizon:
                     ufunc.reduceat(np.broadcast_to(limit, self._shape)[:, order], starts, axis=1)
                     for ufunc, limit in ((np.maximum, low), (np.minimum, high))
                 )
+                if self.sight is not None:
+                    low, high = self._share_in_sight(variable, window, map_, low, high)
             self.columns[key] = map_
             self._column_copies.append(copies)
             limits.append((low, high))
             n_columns += copies.count
         return n_columns
+
+    def _share_in_sight(
+        self, variable: Any, window: np.ndarray, map_: np.ndarray, low: np.ndarray, high: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Limits of a variable with a column a window, of which a part may lie before."""
+        sight = self.sight
+        if id(variable) in self.reading.free:
+            column = np.full(int(window.max()) + 1, -1, _INDEX)
+            column[window[sight.first : sight.end]] = map_
+            self._wide[id(variable)] = column[window]
+        elif sight.first and window[sight.first] in window[: sight.first]:
+            low, high = low.copy(), high.copy()
+            decided = sight.realised.value(self.reading.place[id(variable)], sight.first - 1)
+            low[:, 0] = high[:, 0] = decided
+        return low, high
 
     def _place_carried(
         self, notes: list[Carried], n_columns: int, limits: list[tuple[Any, Any]]
@@ -674,6 +1011,8 @@ class Horizon:
 
     def _initial(self, note: Carried, count: int) -> Any:
         """Values of a carried variable before it carries: a number, or (member, count)."""
+        if self.sight is not None:
+            return self._initial_in_sight(note, count)
         value = note.initial
         if value.__class__ not in native_numeric_types and not isinstance(value, np.ndarray):
             value = pyo.value(value)
@@ -690,6 +1029,22 @@ class Horizon:
                 f"initial values of '{note.now.name}' have shape {value.shape}; give one number, "
                 f"or an array ({self.n_members}, {note.lag}): one for each member and lagged period"
             ) from None
+
+    def _initial_in_sight(self, note: Carried, count: int) -> np.ndarray:
+        """Values of a carried variable where it stands for what was before (member, count)."""
+        sight, values = self.sight, np.empty((self.n_members, count))
+        place = self.reading.place[id(note.before)]
+        for k in range(count):
+            period = sight.first + k
+            if period >= note.lag:
+                values[:, k] = sight.realised.value(place, period - note.lag)
+            else:
+                initial = np.asarray(evaluate(note.initial), float)
+                if initial.ndim > 1 and initial.shape[0] > 1:
+                    initial = initial[sight.rows[:, 0]]
+                is_one = initial.ndim == 0 or initial.shape[-1] == 1
+                values[:, k] = initial[..., 0 if is_one else period] if initial.ndim else initial
+        return values
 
     def _tighten(
         self, note: Carried, lower: np.ndarray, upper: np.ndarray, is_repeated: bool
@@ -722,47 +1077,180 @@ class Horizon:
         totals, periods = self._repeats.totals, np.arange(self.n_periods)
         blocks = []
         n_rows = 0
-        for constraint in self.model.component_data_objects(
-            pyo.Constraint, active=True, descend_into=True
-        ):
-            if id(constraint) in self.rows:
-                continue
-            low, body, high = constraint.to_bounded_expression()
+        for constraint in self.reading.constraints:
+            low, body, high = self.reading.row(constraint)
             window = totals.get(id(constraint))
             taken: Any = _ALL
-            starts = elsewhere = None
-            if window is None:
-                copies = _Copies(constraint, n_rows, periods)
-            else:
-                taken, starts, stands_at = self._windows(constraint, window)
-                copies = _Copies(constraint, n_rows, stands_at)
-                if isinstance(window, tuple) and self._repeats.once:
-                    elsewhere = np.ones(taken.size, bool)
-                    elsewhere[np.append(starts[1:], taken.size)[: starts.size] - 1] = False
+            starts = elsewhere = seen = None
             try:
                 symbols = self._symbols(body)
-                maps, variables = symbols[1], symbols[3]
-                constant, coefficients = (
-                    self._number(symbols[0]),
-                    [self._number(c) for c in symbols[2]],
-                )
-                lower = None if low is None else self._number(low)
-                upper = lower if high is low else None if high is None else self._number(high)
+                if window is None:
+                    copies = _Copies(constraint, n_rows, periods)
+                elif self.sight is not None:
+                    seen = self._seen[id(constraint)] = self._see(constraint, window)
+                    copies = _Copies(constraint, n_rows, seen.stands_at)
+                    starts = seen.starts
+                else:
+                    taken, starts, stands_at = self._windows(constraint, window)
+                    copies = _Copies(constraint, n_rows, stands_at)
+                if isinstance(window, tuple) and self._repeats.once:
+                    size = seen.order.size if seen else taken.size
+                    elsewhere = np.ones(size, bool)
+                    elsewhere[np.append(starts[1:], size)[: starts.size] - 1] = False
+                block = _Block(
+                    copies, symbols[1], symbols[2], symbols[3], symbols[0], None, None,
+                    taken, starts, elsewhere, 0,
+                    (symbols[0], symbols[2]) if self.moves(body) else None, seen,
+                )  # fmt: skip
+                self._read_numbers(block)
+                if seen is None:
+                    block.lower = None if low is None else self._number(low)
+                    block.upper = (
+                        block.lower if high is low else None if high is None else self._number(high)
+                    )
             except ModelError as error:
                 raise ModelError(f"'{constraint.name}': {error}") from None
-            n_entries = (self.n_periods if starts is None else taken.size) * len(maps)
-            blocks.append(
-                _Block(
-                    copies, maps, coefficients, variables, constant, lower, upper,
-                    taken, starts, elsewhere, n_entries,
-                    (symbols[0], symbols[2]) if self.moves(body) else None,
-                )
-            )  # fmt: skip
+            size = self.n_periods if starts is None else seen.order.size if seen else taken.size
+            block.n_entries = size * len(block.maps)
+            blocks.append(block)
             self._row_copies.append(copies)
             end = n_rows + copies.count
             self.rows[id(constraint)] = np.arange(n_rows, end, dtype=_INDEX)
             n_rows = end
         return blocks, n_rows
+
+    def _read_numbers(self, block: _Block) -> None:
+        """Evaluate the constant and the coefficients of a block."""
+        constant, coefficients = block.moving or (block.constant, block.coefficients)
+        block.constant = self._number(constant)
+        block.coefficients = [self._number(c) for c in coefficients]
+        if block.seen is not None:
+            self._place_seen(block, coefficients)
+
+    # --- rows over windows of which a part is in sight
+
+    def _see(self, constraint: Any, window: np.ndarray | Overlapping) -> _Seen:
+        """Find the rows of a constraint over windows."""
+        sight = self.sight
+        _, body, _ = self.reading.row(constraint)
+        wide = [self._wide.get(id(v)) for v in self.reading.linear(body).variables]
+        has_level = any(of_term is not None for of_term in wide)
+        runs = self._runs(constraint, window, wide)
+        least = 0 if has_level else sight.first
+        taken = [run[(run >= least) & (run < sight.end)] for run in runs]
+        order = np.concatenate([*taken, np.empty(0, int)]).astype(int)
+        starts = np.cumsum([0, *(run.size for run in taken)])[:-1]
+        if isinstance(window, tuple):
+            stands_at = [run[-1] for run in taken]
+        else:
+            stands_at = [run[run >= sight.first][0] if run[-1] >= sight.first else sight.first
+                         for run in taken]  # fmt: skip
+        limits = self._limits_in_sight(constraint, runs)
+        named = np.array(stands_at, int) - sight.first
+        return _Seen(order, starts, wide, *limits, self._places(constraint, window, runs), named)
+
+    def _places(
+        self, constraint: Any, window: np.ndarray | Overlapping, runs: list[np.ndarray]
+    ) -> np.ndarray:
+        """Place of the row of each window among those of the whole horizon."""
+        if id(constraint) in self._repeats.ends:
+            return np.zeros(len(runs), int)
+        if isinstance(window, tuple):
+            last = np.array([run[-1] for run in window], int)
+            return np.searchsorted(last, [run[-1] for run in runs])
+        return np.searchsorted(list(self.reading.runs(window)), [window[run[0]] for run in runs])
+
+    def _runs(
+        self, constraint: Any, window: np.ndarray | Overlapping, wide: list[np.ndarray | None]
+    ) -> list[np.ndarray]:
+        """Periods of the horizon of each window that is a row of the program."""
+        sight = self.sight
+        if id(constraint) in self._repeats.ends:
+            return [np.array([sight.end - 1])]
+        if isinstance(window, tuple):
+            runs = [run for run in window if sight.first <= run[-1] < sight.end]
+            first = window[:1]
+            is_open = first and first[0][-1] >= sight.end and first[0][0] < sight.end
+            return [*first, *runs] if is_open else runs
+        runs = self.reading.runs(window)
+        seen = np.unique(window[sight.first : sight.end])
+        found = {int(number): runs[int(number)] for number in seen if number >= 0}
+        if wide and all(of_term is not None for of_term in wide):
+            # a row of levels alone stands in one period, which may lie before
+            for number, run in runs.items():
+                if run[-1] < sight.first and all((of_term[run] >= 0).all() for of_term in wide):
+                    found[number] = run
+        return [found[number] for number in sorted(found)]
+
+    def _limits_in_sight(
+        self, constraint: Any, runs: list[np.ndarray]
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Limits of rows, less what their windows came to before; None where there is none."""
+        sight = self.sight
+        low, _, high = self.reading.row(constraint)
+        activity = sight.realised.activity.get(self.reading.place[id(constraint)])
+        shape = (self.n_members, len(runs))
+
+        def limit(expression: Any, is_whole: bool) -> np.ndarray | None:
+            if expression is None:
+                return None
+            if self._is_local(expression) and any(r[0] < sight.first for r in runs):
+                raise ModelError("its limit has a line in it, and its window reaches back")
+            value, total = self.reading.value(expression), np.zeros(shape)
+            for j, run in enumerate(runs):
+                counted = run if is_whole else run[run < sight.end]
+                amount = sight.at(value, counted)
+                if np.ndim(amount) == 0:
+                    amount = np.full((1, counted.size), amount)
+                total[:, j] = np.sum(np.atleast_2d(amount), axis=1)
+                if activity is not None:
+                    total[:, j] -= activity[:, run[run < sight.first]].sum(axis=1)
+            return total
+
+        lower = limit(low, is_whole=False)
+        return lower, lower if high is low else limit(high, is_whole=True)
+
+    def _place_seen(self, block: _Block, symbols: list[Any]) -> None:
+        """Put maps and coefficients of a block in the order of its entries."""
+        sight, seen = self.sight, block.seen
+        local, is_past = seen.order - sight.first, seen.order < sight.first
+        before = seen.order[is_past]
+        inside = np.maximum(local, 0)
+        maps, coefficients = [], []
+        for j, number in enumerate(block.coefficients):
+            map_, wide = self.columns[id(block.variables[j])], seen.wide[j]
+            placed = np.broadcast_to(number, self._shape)[:, inside]
+            column = map_[inside]
+            if is_past.any():
+                placed, column = placed.copy(), column.copy()
+                placed[:, is_past] = 0.0
+                if wide is not None:
+                    is_seen = wide[before] >= 0
+                    value = sight.at(self.reading.value(symbols[j]), before)
+                    shape = (self.n_members, before.size)
+                    placed[:, is_past] = np.where(is_seen, np.broadcast_to(value, shape), 0.0)
+                    column[is_past] = np.where(is_seen, wide[before], 0)
+            maps.append(column)
+            coefficients.append(placed)
+        block.maps, block.coefficients = maps, coefficients
+
+    def activity(self, constraint: Any, x: np.ndarray) -> np.ndarray:
+        """What the body of a constraint comes to, without the levels of goals and what counts once.
+
+        Parameters
+        ----------
+        x : column values (member, column)
+
+        Returns
+        -------
+        ndarray (member, period)
+        """
+        constant, maps, coefficients, variables = self._standard(self.reading.row(constraint)[1])
+        total = np.zeros(self._shape) + constant
+        for map_, coefficient, variable in zip(maps, coefficients, variables, strict=True):
+            if id(variable) not in self._repeats.once and id(variable) not in self._wide:
+                total += coefficient * x[:, map_]
+        return total
 
     def _lay_rows(
         self, col_lower: np.ndarray, col_upper: np.ndarray, common: np.ndarray
@@ -817,7 +1305,8 @@ class Horizon:
                 column[:, j] = map_[taken]
         if block.starts is None:
             return n_terms
-        return n_terms * np.diff(block.starts, append=taken.size)
+        size = taken.size if block.seen is None else block.seen.order.size
+        return n_terms * np.diff(block.starts, append=size)
 
     def _write_numbers(self, block: _Block, data: np.ndarray) -> None:
         """Write the numbers of a block's entries row by row (member, entry)."""
@@ -831,11 +1320,25 @@ class Horizon:
     def _write_limits(self, block: _Block, row_lower: np.ndarray, row_upper: np.ndarray) -> None:
         """Write the limits of a block's rows (member, row)."""
         span, low, high = block.copies.span, block.lower, block.upper
+        if block.seen is not None:
+            self._write_seen(block, row_lower, row_upper)
+            return
         row_lower[:, span] = -np.inf if low is None else self._limit(block, low)
         if high is low and low is not None:
             row_upper[:, span] = row_lower[:, span]
         else:
             row_upper[:, span] = np.inf if high is None else self._limit(block, high)
+
+    def _write_seen(self, block: _Block, row_lower: np.ndarray, row_upper: np.ndarray) -> None:
+        """As :meth:`_write_limits`, of rows over windows of which a part is in sight."""
+        seen, span = block.seen, block.copies.span
+        constant: Any = 0.0
+        if block.constant.__class__ not in native_numeric_types or block.constant != 0:
+            of_period = np.broadcast_to(block.constant, self._shape)
+            local = seen.order - self.sight.first
+            constant = seen.sums(np.where(local < 0, 0.0, of_period[:, np.maximum(local, 0)]))
+        row_lower[:, span] = -np.inf if seen.low is None else seen.low - constant
+        row_upper[:, span] = np.inf if seen.high is None else seen.high - constant
 
     def _take(self, number: Any, periods: Any) -> Any:
         """Numbers of the given periods, still to be broadcast over members."""
@@ -910,6 +1413,56 @@ class Horizon:
         if window is None:
             return np.arange(self.n_periods), np.arange(self.n_periods)
         return self._windows(constraint, window)[:2]
+
+    @property
+    def first(self) -> int:
+        """First period of the program in the horizon."""
+        return 0 if self.sight is None else self.sight.first
+
+    def known(self, data: Any) -> np.ndarray:
+        """Values of data over the whole horizon, 0 after what is in sight (member, time)."""
+        if self.sight is None:
+            return self.array(data)
+        sight, values = self.sight, np.zeros((self.n_members, self.sight.total))
+        values[:, : sight.end] = sight.at(self.reading.value(data), np.arange(sight.end))
+        return values
+
+    def first_periods(self, constraint: Any) -> np.ndarray:
+        """Period of the horizon in which the window of each row starts (row)."""
+        seen = self._seen.get(id(constraint))
+        return (
+            self.first + self.row_periods(constraint) if seen is None else seen.order[seen.starts]
+        )
+
+    def missed(
+        self, constraint: Any, achieved: np.ndarray, required: Any, sense: str
+    ) -> np.ndarray:
+        """By how much rows are missed (member, row); below 0 where they are kept.
+
+        Parameters
+        ----------
+        achieved : in the periods of the program (member, time)
+        required : data
+        sense : ``>=`` or ``<=``
+        """
+        seen = self._seen.get(id(constraint))
+        if seen is None:
+            order, starts = self.windows(constraint)
+            missed = np.add.reduceat((self.array(required) - achieved)[:, order], starts, axis=1)
+        else:
+            local = seen.order - self.first
+            taken = np.where(local < 0, 0.0, achieved[:, np.maximum(local, 0)])
+            missed = (seen.low if sense == ">=" else seen.high) - seen.sums(taken)
+        return missed if sense == ">=" else -missed
+
+    def row_places(self, constraint: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Place of each row among those of the whole horizon, and the period it stands at (row)."""
+        seen = self._seen.get(id(constraint))
+        if seen is None:
+            stands_at = self.row_periods(constraint)
+            whole = self.first + stands_at if self.sight is not None else np.arange(stands_at.size)
+            return whole, stands_at
+        return seen.places, seen.stands_at
 
     def row_periods(self, constraint: Any) -> np.ndarray:
         """Period at which each row of a constraint stands (row).

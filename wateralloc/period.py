@@ -15,7 +15,10 @@ import pyomo.environ as pyo
 from wateralloc.case import Case
 from wateralloc.errors import CaseError, Fault, ModelError, Position
 from wateralloc.goals import Goal, LinearGoal
+from wateralloc.goals.end_storage import EndStorage
 from wateralloc.goals.keep import Keep
+from wateralloc.goals.meet import Meet
+from wateralloc.goals.share import Share
 from wateralloc.parts import DATA, Quantity, parts, quantities, unit
 from wateralloc.repeats import Repeats
 from wateralloc.rules import Rule
@@ -168,12 +171,15 @@ def _add_goals(
     m: pyo.ConcreteModel, case: Case, rule_rows: tuple[RuleRow, ...]
 ) -> tuple[tuple[int, Goal], ...]:
     ordered: list[Goal] = []
+    keep_full = _keep_full(case)
     for place in range(len(case.goals) + 1):
         ordered += [
             Keep(rule=rule.name)
             for rule in case.rules
             if rule.soft and rule.soft.penalty is None and rule.soft.goal == place + 1
         ]
+        if place == keep_full:
+            ordered.append(EndStorage(target="full"))
         ordered += case.goals[place : place + 1]
     numbered = tuple(enumerate(ordered, 1))
     has_yes_or_no = any(v.is_binary() for v in m.component_data_objects(pyo.Var))
@@ -184,6 +190,20 @@ def _add_goals(
         if isinstance(goal, LinearGoal) and (goal.tolerance or has_yes_or_no):
             goal.declare_cap(m, case, number)
     return numbered
+
+
+def _keep_full(case: Case) -> int | None:
+    """Place of the goal before which reservoirs are kept as full as can be; None: nowhere.
+
+    A program that does not see the end of the horizon would else empty them at its own.  So where
+    no goal says what is to be left, they give water to users and rules, and to nothing else.
+    """
+    if case.sees_end or case.basin.tables["reservoirs"].empty:
+        return None
+    if any(isinstance(goal, EndStorage) for goal in case.goals):
+        return None
+    served = [isinstance(goal, Meet | Share) for goal in case.goals]
+    return served.index(False) if False in served else len(served)
 
 
 def _count_penalties(

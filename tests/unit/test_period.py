@@ -49,7 +49,7 @@ def test_balance_of_every_node_names_each_amount_with_its_sign(period: Period) -
             "link_in": 1, "link_out": -1, "storage_start": 1, "storage_end": -1,
             "evaporation": -1, "rain": 1, "seepage": -1, "return_flow": 1, "withdrawal": -1,
         },
-        "pond": {"link_out": -1, "storage_start": 1, "storage_end": -1},
+        "pond": {"link_out": -1, "storage_start": 1, "storage_end": -1, "storage_loss": -1},
         "fork": {
             "link_in": 1, "link_out": -1, "seepage_in": 1, "withdrawal": -1,
             "stream_depletion": -1, "delivery_seepage": 1,

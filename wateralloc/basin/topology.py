@@ -17,8 +17,13 @@ def check_topology(basin: Basin, findings: Findings) -> None:
     if links is None or not (nodes.attrs["is_read"] and links.attrs["is_read"]):
         return
     sinks = set(nodes.index[nodes["kind"] == "sink"])
-    # an aquifer keeps its water; whether it has to be able to overflow, its part checks
-    closed = set(nodes.index[nodes["kind"] == "aquifer"]) - set(links["from"])
+    # an aquifer keeps its water; whether it has to be able to overflow, its part checks; so does a
+    # lake whose storage has no limit
+    keeps = set(nodes.index[nodes["kind"] == "aquifer"])
+    if "reservoirs" in basin.tables:
+        normal = basin.tables["reservoirs"]["normal"]
+        keeps |= set(normal.index[[value == float("inf") for value in normal]])
+    closed = keeps - set(links["from"])
     graph = nx.DiGraph()
     graph.add_nodes_from(nodes.index)
     free = nx.DiGraph()
@@ -50,9 +55,9 @@ def check_topology(basin: Basin, findings: Findings) -> None:
         else:
             graph.add_edge(start, end)
             is_slow = row["lag_periods"] or row["lag"] or row["muskingum_k"]
-            costs_nothing = not row["loss"] and not is_slow and (row["cost"] or 0) <= 0
+            costs_nothing = not row["loss"] and not is_slow and _least(basin, link, "cost") <= 0
             is_sound = not any((link, name) in links.attrs["faulty_cells"] for name in _OF_A_CYCLE)
-            if costs_nothing and is_sound:
+            if costs_nothing and is_sound and not row["may_circle"]:
                 free.add_edge(start, end)
                 free.edges[start, end].setdefault("links", []).append(link)
     # a basin may be one place, whose water leaves it there
@@ -80,9 +85,20 @@ def check_topology(basin: Basin, findings: Findings) -> None:
                 basin.position("links", names[0], "name"),
                 "E253",
                 f"links {listed(names)} form a cycle in which water could circle for nothing; "
-                "turn one around, or give one a loss, a cost or a lag",
+                "turn one around, give one a loss, a cost or a lag, or allow it by may_circle",
                 TopologyError,
             )
+
+
+def _least(basin: Basin, link: str, column: str) -> float:
+    """Least value of a column of a link that may vary; 0 where it cannot be read."""
+    value = basin.tables["links"].at[link, column]
+    if ("links", link) in basin.in_series(column):
+        return float(basin.series[column].values[link].min())
+    if isinstance(value, str):
+        pattern = basin.patterns.get(value.removeprefix("pattern:"))
+        return min(pattern.values) if pattern else 0.0
+    return value or 0.0
 
 
 def _check_ways_out(

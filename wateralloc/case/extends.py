@@ -12,9 +12,9 @@ from ruamel.yaml.error import YAMLError
 from wateralloc.case.find import find_case
 from wateralloc.case.items import Item, items_of_data, items_of_file, label_of, shown_value
 from wateralloc.errors import CaseError, Findings, Position, listed, shown, suggest
+from wateralloc.hydrology import CHOICES
 from wateralloc.tables import read_yaml
 
-_CHOICES = ("members", "year", "years", "exceedance")
 _OWN = ("name", "title", "description", "extends")
 
 
@@ -126,8 +126,8 @@ def _merge(base: Item, top: Item) -> Item:
 
 def _drop_choices(hydrology: Item, keys: Iterable[Any]) -> None:
     """Forget the years a hydrology chooses where a record or other years come on top."""
-    if {*_CHOICES, "record"} & set(keys) and isinstance(hydrology.value, dict):
-        hydrology.value = {k: v for k, v in hydrology.value.items() if k not in _CHOICES}
+    if {*CHOICES, "record"} & set(keys) and isinstance(hydrology.value, dict):
+        hydrology.value = {k: v for k, v in hydrology.value.items() if k not in CHOICES}
 
 
 def _merge_rules(base: Item | None, top: Item) -> Item:
@@ -180,9 +180,9 @@ def _set(case: Item, keys: list[str], new: Item) -> str:
         else:
             return f"{where} is {shown_value(item)} and holds no key '{key}'; set {where} itself"
         if k == len(keys) - 1:
-            if item is case.get("hydrology") and key in _CHOICES:
+            if item is case.get("hydrology") and key in CHOICES:
                 kept = {c: v for c, v in container.items() if v.at.file.startswith("--set ")}
-                others = {c: v for c, v in container.items() if c not in _CHOICES}
+                others = {c: v for c, v in container.items() if c not in CHOICES}
                 item.value = container = {**others, **kept}
             container[slot] = new
             return ""

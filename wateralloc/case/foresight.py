@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from wateralloc.errors import listed, suggest
@@ -21,11 +22,23 @@ class _Keys(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Simulate(_Keys):
+class _Forward(_Keys):
+    """Ways that decide one period after another, each without those that follow."""
+
+    hard_rules: Annotated[
+        Literal["stop", "miss"],
+        Field(
+            description="where hard rules cannot be kept, as nobody knew what would come: stop, "
+            "with the reason; miss, by as little as can be, before all goals, and reported"
+        ),
+    ] = "stop"
+
+
+class Simulate(_Forward):
     """One period at a time; nothing of the future is known."""
 
 
-class Rolling(_Keys):
+class Rolling(_Forward):
     """A window of some periods at a time, of which the first are kept."""
 
     window: Annotated[Positive, Field(description="periods in one program")]
@@ -38,18 +51,23 @@ class Rolling(_Keys):
         Field(
             description="what is thought of the periods beyond those: perfect, what comes; "
             "climatology, the mean of the record at that time of year; persistence, the last "
-            "anomaly goes on and fades; conditional, what followed flows like the last ones"
+            "anomaly goes on and fades; conditional, what follows the last flow on average"
         ),
     ] = "climatology"
     file: Annotated[
         str | None,
-        Field(description="in place of forecast: a file of forecasts, issued x leads x nodes"),
+        Field(
+            description="in place of forecast: a CSV file of forecasts, from the case file, with "
+            "the columns issued, date, node, inflow_m3s"
+        ),
     ] = None
 
     @model_validator(mode="after")
     def _within(self) -> Rolling:
         if self.stride > self.window:
             raise ValueError(f"keeps {self.stride} periods of a window of {self.window}")
+        if self.file is not None and "forecast" in self.model_fields_set:
+            raise ValueError("has forecast and file; keep one of them")
         return self
 
     @property
@@ -60,6 +78,14 @@ class Rolling(_Keys):
     @property
     def _n_ahead(self) -> int:
         return self.window - self.stride
+
+    def looks_at(self, n_periods: int) -> np.ndarray:
+        """Tell which forecasts some window looks at (lead, time); leads from 1."""
+        looks = np.zeros((self._n_ahead, n_periods), bool)
+        for start in range(0, n_periods, self.stride):
+            ahead = np.arange(start + self.stride, min(start + self.window, n_periods))
+            looks[ahead - start - self.stride, ahead] = True
+        return looks
 
 
 class Cvar(_Keys):
@@ -99,6 +125,7 @@ class Foresight(_Keys):
     """
 
     mode: Literal["perfect", "simulate", "rolling", "two_stage"] = "perfect"
+    simulate: Simulate | None = None
     rolling: Rolling | None = None
     two_stage: TwoStage | None = None
 
@@ -106,6 +133,17 @@ class Foresight(_Keys):
     def goes_forward(self) -> bool:
         """Whether periods are decided one after another, each without those that follow."""
         return self.mode in ("simulate", "rolling")
+
+    @property
+    def knows_what_comes(self) -> bool:
+        """Whether what is thought of the periods in sight is what comes."""
+        return self.rolling is None or self.rolling.n_leads == 1
+
+    @property
+    def misses_hard_rules(self) -> bool:
+        """Whether hard rules give way where they cannot be kept."""
+        way = self.simulate or self.rolling
+        return way is not None and way.hard_rules == "miss"
 
     def window(self, n_periods: int) -> tuple[int, int]:
         """Periods in one program, and how many of them are kept."""
@@ -133,11 +171,15 @@ def read_foresight(value: Any) -> Any:
     ((mode, body),) = value.items()
     if mode not in MODES:
         raise ValueError(f"must be one of {listed(MODES)}{suggest(str(mode), MODES)}")
-    if mode in ("perfect", "simulate"):
-        if body:
-            raise ValueError(f"{mode} has no settings; write `foresight: {mode}`")
+    if mode == "perfect" and body:
+        raise ValueError("perfect has no settings; write `foresight: perfect`")
+    if mode == "perfect" or (mode == "simulate" and body is None):
         return {"mode": mode}
     if not isinstance(body, dict):
-        need = "window: 18" if mode == "rolling" else "decisions: {withdrawal: all}"
+        need = {
+            "simulate": "hard_rules: miss",
+            "rolling": "window: 18",
+            "two_stage": "decisions: {withdrawal: all}",
+        }[mode]
         raise ValueError(f"{mode} needs settings, as `foresight: {{{mode}: {{{need}}}}}`")
     return {"mode": mode, mode: body}

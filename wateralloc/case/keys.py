@@ -219,7 +219,7 @@ def case_schema() -> dict[str, Any]:
                     "required": [mode],
                     "additionalProperties": False,
                 }
-                for mode in ("rolling", "two_stage")
+                for mode in ("simulate", "rolling", "two_stage")
             ),
         ],
     }

@@ -10,10 +10,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wateralloc.basin import Basin, Series, SeriesColumn
+from wateralloc.case.forecast_file import Issued, read_forecasts
 from wateralloc.case.foresight import Foresight, read_foresight
 from wateralloc.case.keys import LinearisationKeys
 from wateralloc.errors import CaseError, Findings, Position, shown
-from wateralloc.hydrology import Hydrology, Member, is_covered, resample, spans, value_at
+from wateralloc.hydrology import (
+    Hydrology,
+    Member,
+    factor_on,
+    is_covered,
+    resample,
+    spans,
+    take_upstream,
+    value_at,
+)
+from wateralloc.seasonal import Seasonal
 from wateralloc.timeline import Pattern, Timeline
 from wateralloc.units import hm3_of_m3s
 
@@ -41,9 +52,11 @@ class Case:
     works : works that are switched on, and the day each opens
     demand_year : year to which demands are projected; None: as in the basin
     demand_scale : sector -> factor on its demands
-    inflow_scale : node -> factor on its inflow
+    inflow_scale : node -> factor on its inflow, a number or by date
+    upstream_withdrawal : node -> flow taken off its inflow, after the factor [m3/s]
     given : column that follows the hydrology -> name -> its values in the canonical unit (member,
         time), in place of those of the record
+    issued : forecasts from a file, where the foresight names one
     files : every case file that was read
     resolved : the case as plain data, after ``extends`` and ``--set``
     """
@@ -65,8 +78,10 @@ class Case:
     works: dict[str, np.datetime64] = field(default_factory=dict)
     demand_year: int | None = None
     demand_scale: dict[str, float] = field(default_factory=dict)
-    inflow_scale: dict[str, float] = field(default_factory=dict)
+    inflow_scale: dict[str, float | Seasonal] = field(default_factory=dict)
+    upstream_withdrawal: dict[str, Seasonal] = field(default_factory=dict)
     given: dict[str, dict[str, np.ndarray]] = field(default_factory=dict, repr=False)
+    issued: Issued | None = None
     files: tuple[Path, ...] = ()
     resolved: dict[str, Any] = field(default_factory=dict, repr=False)
     _arrays: dict[tuple[str, ...], Any] = field(default_factory=dict, init=False, repr=False)
@@ -78,6 +93,16 @@ class Case:
     @property
     def n_periods(self) -> int:
         return self.timeline.periods
+
+    @property
+    def sees_end(self) -> bool:
+        """Whether the first program holds the whole horizon, so that targets at its end can hold.
+
+        One who does not know what comes cannot promise what is left at a far end; what is to be
+        left at the end of each program is then for the goal ``end_storage``.
+        """
+        is_whole = self.foresight.window(self.n_periods)[0] >= self.n_periods
+        return is_whole and self.foresight.knows_what_comes
 
     def with_members(self, places: Sequence[int]) -> Case:
         """Take some of the members, by their places, in the order given."""
@@ -165,7 +190,7 @@ class Case:
         from_series: dict[str, np.ndarray] = {}
         if any(isinstance(value, SeriesColumn) for value in values.values()):
             from_series = self._from_series(table, column, at_end)
-        scale = self.inflow_scale if (table, column) == ("nodes", "inflow") else {}
+        is_inflow = (table, column) == ("nodes", "inflow")
         arrays = {}
         for name, value in values.items():
             array: Any
@@ -175,8 +200,41 @@ class Case:
                 array = value.at_end(self.timeline) if at_end else value.mean(self.timeline)
             else:
                 array = value
-            arrays[name] = _read_only(np.broadcast_to(array * scale.get(name, 1.0), shape))
+            array = np.broadcast_to(array, shape)
+            if is_inflow:
+                array, _ = self._after_upstream(name, array, at_end)
+            arrays[name] = _read_only(array)
         return arrays
+
+    def _after_upstream(
+        self, node: str, flow: np.ndarray, at_end: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Inflow after factor and withdrawal, and what of the withdrawal is missing [m3/s]."""
+        patterns = self.basin.patterns
+        factor = self.inflow_scale.get(node, 1.0)
+        flow = flow * factor_on(factor, self.timeline, patterns, at_end=at_end)
+        withdrawal = self.upstream_withdrawal.get(node)
+        if withdrawal is None:
+            return flow, np.zeros(flow.shape)
+        of_day = withdrawal.at_end if at_end else withdrawal.on
+        return take_upstream(flow, of_day(self.timeline, patterns))
+
+    def missing_upstream(self) -> dict[str, np.ndarray]:
+        """What withdrawals upstream ask beyond the inflow there is.
+
+        Returns
+        -------
+        dict of ndarray [hm3] (member, time)
+            By node, for those of ``upstream_withdrawal``.
+        """
+        natural = replace(self, upstream_withdrawal={}, inflow_scale={})
+        inflow = natural.attribute("nodes", "inflow")
+        return {
+            node: hm3_of_m3s(
+                self._after_upstream(node, inflow[node], at_end=False)[1], self.timeline.seconds
+            )
+            for node in self.upstream_withdrawal
+        }
 
     def _from_series(self, table: str, column: str, at_end: bool) -> dict[str, np.ndarray]:
         declared = self.basin.declared[table].column(column)
@@ -219,7 +277,8 @@ def build_case(
     works: Mapping[str, Any] | None = None,
     demand_year: int | None = None,
     demand_scale: Mapping[str, float] | None = None,
-    inflow_scale: Mapping[str, float] | None = None,
+    inflow_scale: Mapping[str, float | Seasonal] | None = None,
+    upstream_withdrawal: Mapping[str, Any] | None = None,
 ) -> Case:
     """Build a case in code, without a file.
 
@@ -228,7 +287,8 @@ def build_case(
     rules : one without a name takes that of its kind
     members : default: every year of the record that covers the horizon; one when there is no record
     foresight : as in a case file: ``simulate``, ``{"rolling": {"window": 12}}``
-    inflow_scale : node -> factor on its inflow
+    inflow_scale : node -> factor on its inflow, a number or a ``Seasonal``
+    upstream_withdrawal : node -> flow taken off its inflow [m3/s], as in a case file
 
     Raises
     ------
@@ -242,6 +302,11 @@ def build_case(
         for key, code, text in faults:
             findings.add(here, code, f"{key}: {text}", CaseError)
     check_timeline_series(basin, timeline, here, findings)
+    ahead = Foresight.model_validate(read_foresight(foresight))
+    issued = None
+    if ahead.rolling is not None and ahead.rolling.file is not None:
+        path = Path(ahead.rolling.file)
+        issued = read_forecasts(path, here, forecast_nodes(basin), timeline.step, findings)
     findings.raise_if_any()
     named = tuple(
         rule if rule.name else rule.model_copy(update={"name": rule.kind}) for rule in rules
@@ -257,7 +322,7 @@ def build_case(
         rule_positions=(here,) * len(named),
         goals=ordered,
         goal_positions=(here,) * len(ordered),
-        foresight=Foresight.model_validate(read_foresight(foresight)),
+        foresight=ahead,
         linearisation=linearisation or LinearisationKeys(),
         integers=integers,
         riverbed=first_year(timeline) if riverbed is None else riverbed,
@@ -265,10 +330,20 @@ def build_case(
         demand_year=demand_year,
         demand_scale=dict(demand_scale or {}),
         inflow_scale=dict(inflow_scale or {}),
+        upstream_withdrawal={
+            node: Seasonal.model_validate(flow)
+            for node, flow in (upstream_withdrawal or {}).items()
+        },
+        issued=issued,
     )
 
 
-def _series_in_use(basin: Basin, varies: str) -> dict[str, Series]:
+def forecast_nodes(basin: Basin) -> list[str]:
+    """Nodes whose inflow is a series, so that it can be forecast by a file."""
+    return sorted(name for table, name in basin.in_series("inflow") if table == "nodes")
+
+
+def series_in_use(basin: Basin, varies: str) -> dict[str, Series]:
     """Series that give a value of a column which follows the hydrology, or the timeline."""
     return {
         column.name: basin.series[column.name]
@@ -284,7 +359,7 @@ def record_of(basin: Basin) -> tuple[np.datetime64, np.datetime64] | None:
 
     None when the basin has no series that follow the hydrology.
     """
-    lines = [series.timeline for series in _series_in_use(basin, "hydrology").values()]
+    lines = [series.timeline for series in series_in_use(basin, "hydrology").values()]
     if not lines:
         return None
     return max(line.edges[0] for line in lines), min(line.edges[-1] for line in lines)
@@ -294,7 +369,7 @@ def check_timeline_series(
     basin: Basin, timeline: Timeline, at: Position, findings: Findings
 ) -> None:
     """Check that the series that follow the timeline cover the horizon."""
-    for series in _series_in_use(basin, "timeline").values():
+    for series in series_in_use(basin, "timeline").values():
         line = series.timeline
         if not is_covered(timeline, Member("", 0), (line.edges[0], line.edges[-1])):
             findings.add(

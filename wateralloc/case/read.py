@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,18 +14,32 @@ from wateralloc.basin import Basin, read_basin
 from wateralloc.case.extends import Chain, apply
 from wateralloc.case.faults import Checker
 from wateralloc.case.find import find_basin, find_case, is_path
+from wateralloc.case.forecast_file import Issued, read_forecasts
+from wateralloc.case.foresight import Rolling
 from wateralloc.case.items import Item
 from wateralloc.case.keys import CaseKeys, TimelineKeys
-from wateralloc.case.model import Case, check_timeline_series, first_year, record_of
+from wateralloc.case.model import (
+    Case,
+    check_timeline_series,
+    first_year,
+    forecast_nodes,
+    record_of,
+)
+from wateralloc.case.synthetic import synthetic_series
 from wateralloc.catalogue import find
 from wateralloc.errors import CaseError, Findings, Position, listed, shown, suggest
-from wateralloc.hydrology import Hydrology, Member, factors_by_node
+from wateralloc.hydrology import Hydrology, Member, check_withdrawals, factors_by_node
+from wateralloc.seasonal import Seasonal
 from wateralloc.tables import NAMES_ARE, is_identifier
 from wateralloc.timeline import Timeline
+from wateralloc.units import HM3_PER_M3
 
 if TYPE_CHECKING:
     from wateralloc.goals import Goal
     from wateralloc.rules import Rule, Soft
+
+
+log = logging.getLogger(__name__)
 
 
 def read_case(
@@ -59,6 +74,20 @@ def read_case(
     return case
 
 
+def _warn_of_missing(case: Case) -> None:
+    """Tell where a withdrawal upstream asks more than flows."""
+    for node, missing in case.missing_upstream().items():
+        if missing.any():
+            asked = case.upstream_withdrawal[node].on(case.timeline, case.basin.patterns)
+            volume = float((asked * case.timeline.seconds).sum()) * HM3_PER_M3
+            log.warning(
+                "hydrology.withdrawal_m3s.%s asks %.4g hm3; %.4g hm3 of it do not flow in the "
+                "mean of the members, at most %.4g (%s)",
+                node, volume, missing.sum(axis=1).mean(), missing.sum(axis=1).max(),
+                case.members[int(missing.sum(axis=1).argmax())].name,
+            )  # fmt: skip
+
+
 class _Reader:
     """Reads one case, step by step; later steps skip what earlier ones found broken."""
 
@@ -91,19 +120,27 @@ class _Reader:
         # its own faults are found among the keys of the case
         hydrology = Checker(Findings()).check(Hydrology, item, "") if item else Hydrology()
         members: tuple[Member, ...] = ()
-        scale: dict[str, float] = {}
+        scale: dict[str, float | Seasonal] = {}
         if basin is not None and hydrology is not None:
             scale = self._scale(hydrology, basin, is_sound)
+            self._check_withdrawals(hydrology, basin, is_sound)
         if basin is not None and timeline is not None:
             check_timeline_series(basin, timeline, self._at("timeline"), self.findings)
             if hydrology is not None and (is_sound or record_of(basin)):
                 members = self._members(hydrology, basin, timeline, scale, is_sound)
+        issued = None
+        if basin is not None and timeline is not None and is_sound:
+            rolling = keys.foresight.rolling if keys is not None else None
+            issued = self._issued(rolling, basin, timeline, members)
         if basin is not None:
             self._check_demand(basin, is_sound)
             self._check_works(basin, timeline, is_sound)
         if self.findings or keys is None or basin is None or timeline is None:
             return None
-        return Case(
+        given: dict[str, dict[str, np.ndarray]] = {}
+        if hydrology is not None and hydrology.synthetic is not None:
+            given = synthetic_series(basin, timeline, hydrology.synthetic, members)
+        case = Case(
             name=keys.name,
             title={
                 "en": keys.title.en or keys.title.vi or keys.name,
@@ -125,9 +162,14 @@ class _Reader:
             demand_year=keys.demand.year,
             demand_scale=keys.demand.scale,
             inflow_scale=scale,
-            files=tuple(chain.files),
+            upstream_withdrawal=dict(keys.hydrology.withdrawal_m3s),
+            given=given,
+            issued=issued,
+            files=(*chain.files, *([issued.path] if issued else [])),
             resolved={"name": keys.name, **items.plain()},
         )
+        _warn_of_missing(case)
+        return case
 
     def _fault(self, at: Position, code: str, text: str) -> None:
         self.findings.add(at, code, text, CaseError)
@@ -316,7 +358,9 @@ class _Reader:
 
     # --- hydrology and demand ---
 
-    def _scale(self, hydrology: Hydrology, basin: Basin, is_sound: bool) -> dict[str, float]:
+    def _scale(
+        self, hydrology: Hydrology, basin: Basin, is_sound: bool
+    ) -> dict[str, float | Seasonal]:
         if not basin.tables["nodes"].attrs["is_read"]:
             return {}
         sub_basins = dict(basin.tables["nodes"]["sub_basin"])
@@ -326,28 +370,88 @@ class _Reader:
         for key, code, text in faults:
             item = self.items.deepest(("hydrology", "scale", key))
             self._fault(item.key_at, code, text)
+        scale = hydrology.scale if isinstance(hydrology.scale, dict) else {"": hydrology.scale}
+        for name, factor in scale.items():
+            if isinstance(factor, Seasonal):
+                self._check_patterns(factor, basin, "fraction", "scale", *([name] if name else []))
         return factors
+
+    def _check_withdrawals(self, hydrology: Hydrology, basin: Basin, is_sound: bool) -> None:
+        if not basin.tables["nodes"].attrs["is_read"]:
+            return
+        nodes = list(basin.tables["nodes"].index)
+        with_inflow = list(basin.values("nodes", "inflow")) if is_sound else nodes
+        taken = hydrology.withdrawal_m3s
+        for name, code, text in check_withdrawals(taken, nodes, with_inflow):
+            item = self.items.deepest(("hydrology", "withdrawal_m3s", name))
+            self._fault(item.key_at, code, text)
+        for name, flow in taken.items():
+            self._check_patterns(flow, basin, "flow", "withdrawal_m3s", name)
+
+    def _check_patterns(self, value: Seasonal, basin: Basin, dimension: str, *keys: str) -> None:
+        if basin.tables["patterns"].attrs["is_read"]:
+            for _, code, text in value.check(".".join(keys), basin.patterns, dimension):
+                self._fault(self._at("hydrology", *keys), code, text)
 
     def _members(
         self,
         hydrology: Hydrology,
         basin: Basin,
         timeline: Timeline,
-        scale: dict[str, float],
+        scale: dict[str, float | Seasonal],
         is_sound: bool,
     ) -> tuple[Member, ...]:
         def totals(members: tuple[Member, ...]) -> np.ndarray:
-            case = Case("", basin, timeline, members, inflow_scale=scale)
+            case = Case(
+                "", basin, timeline, members,
+                inflow_scale=scale, upstream_withdrawal=dict(hydrology.withdrawal_m3s),
+            )  # fmt: skip
             volumes = case.volumes("nodes", "inflow").values()
             return np.sum([v.sum(axis=1) for v in volumes], axis=0)
 
         if hydrology.exceedance is not None and not is_sound:
             return ()
-        members, faults = hydrology.choose(timeline, record_of(basin), totals)
+        record = record_of(basin)
+        if hydrology.synthetic is not None and record and not forecast_nodes(basin):
+            self._fault(
+                self._at("hydrology", "synthetic"),
+                "E350",
+                "synthetic makes inflow from a record but the inflow of no node is a series; add "
+                "series/inflow_m3s.csv, or remove synthetic",
+            )
+            return ()
+        members, faults = hydrology.choose(timeline, record, totals)
         for key, code, text in faults:
             keys = ("hydrology", *key.split(".")) if self.items.get("hydrology") else ("timeline",)
             self._fault(self._at(*keys), code, text)
         return members
+
+    def _issued(
+        self,
+        rolling: Rolling | None,
+        basin: Basin,
+        timeline: Timeline,
+        members: tuple[Member, ...],
+    ) -> Issued | None:
+        """Read the forecasts that the foresight names, and check that windows find theirs."""
+        item = self.items.get("foresight", "rolling", "file")
+        if item is None or not isinstance(item.value, str):
+            return None
+        nodes = forecast_nodes(basin)
+        if not nodes:
+            self._fault(
+                item.at,
+                "E378",
+                "foresight.rolling.file gives inflow but the inflow of no node is a series; add "
+                "series/inflow_m3s.csv, or remove the file",
+            )
+            return None
+        path = item.folder / item.value
+        issued = read_forecasts(path, item.at, nodes, timeline.step, self.findings)
+        if issued is not None and rolling is not None and members:
+            for text in issued.lacks(timeline, members, nodes, rolling):
+                self._fault(item.at, "E376", text)
+        return issued
 
     def _check_demand(self, basin: Basin, is_sound: bool) -> None:
         scale = self.items.get("demand", "scale")

@@ -294,10 +294,12 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
         Progress,
         TextColumn,
         TimeElapsedColumn,
+        TimeRemainingColumn,
     )
 
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("·"), TimeRemainingColumn(elapsed_when_finished=True),
         console=messages, transient=True, disable=not messages.is_terminal,
     )  # fmt: skip
     task = bar.add_task(what, total=None)

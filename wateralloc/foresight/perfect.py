@@ -26,7 +26,7 @@ from wateralloc.goals import Goal, LinearGoal
 from wateralloc.goals.keep import Keep
 from wateralloc.horizon import Horizon, MemberProgram
 from wateralloc.parts import Quantity
-from wateralloc.period import Period, RuleRow, build_period, required_values
+from wateralloc.period import Period, RuleRow, build_period
 from wateralloc.solve import Certificate, Optimum, Stages
 
 log = logging.getLogger(__name__)
@@ -128,7 +128,13 @@ class Solution:
 
 @dataclass
 class MemberStage:
-    """What goals do with the program of one member (implements :class:`wateralloc.goals.Stage`)."""
+    """What goals do with the program of one member (implements :class:`wateralloc.goals.Stage`).
+
+    Attributes
+    ----------
+    costs : id of an expression -> it, its costs (member, column) and constants (member), as known
+    member : place of the member among those of the horizon
+    """
 
     period: Period
     horizon: Horizon
@@ -138,6 +144,17 @@ class MemberStage:
     goal: int = 0
     optima: list[StageOptimum] = field(default_factory=list)
     records: list[tuple[int, Any]] = field(default_factory=list)
+
+    @property
+    def sight(self) -> tuple[int, int]:
+        first = self.horizon.first
+        return first, first + self.horizon.n_periods
+
+    def data(self, data: Any) -> np.ndarray:
+        return self.horizon.array(data)[self.member]
+
+    def known(self, data: Any) -> np.ndarray:
+        return self.horizon.known(data)[self.member]
 
     def optimise(
         self,
@@ -228,11 +245,12 @@ class MemberStage:
     def limit(self, constraint: Any, lower: np.ndarray, upper: np.ndarray) -> None:
         self.stages.bound_rows(self.horizon.rows[id(constraint)], lower, upper)
 
-    def rows(self, constraint: Any) -> np.ndarray:
-        return self.horizon.rows[id(constraint)]
+    def rows(self, constraint: Any, periods: np.ndarray) -> np.ndarray:
+        rows = self.horizon.rows[id(constraint)]
+        return rows[np.searchsorted(self.horizon.first_periods(constraint), periods)]
 
-    def columns(self, variable: Any) -> np.ndarray:
-        return np.unique(self.horizon.columns[id(variable)])
+    def columns(self, variable: Any, periods: np.ndarray) -> np.ndarray:
+        return self.horizon.columns[id(variable)][np.asarray(periods) - self.horizon.first]
 
     def row_duals(self) -> np.ndarray:
         return self.stages.optima[-1].y
@@ -280,22 +298,34 @@ def solve_perfect(case: Case, progress: Progress | None = None) -> Solution:
     horizon = Horizon(period.model, case.n_members, case.n_periods)
     horizon.stack()
     built = time.perf_counter()
-    found = _Passes(period, horizon, progress).solve()
+    found = Passes(period, horizon, progress).solve()
     seconds = {"build": built - started, "solve": time.perf_counter() - built}
     return replace(found, seconds=seconds)
 
 
 @dataclass
-class _Passes:
-    """All members, pass by pass: the lines of a pass are renewed for all members at once."""
+class Passes:
+    """All members, pass by pass: the lines of a pass are renewed for all members at once.
+
+    Attributes
+    ----------
+    names : of the members, for messages; default: those of the case
+    bases : of each member, by the name of the optimum: what to start from; those found take their
+        place
+    shown : the case as messages name its periods, where only a part of it is in sight
+    """
 
     period: Period
     horizon: Horizon
-    progress: Progress | None
+    progress: Progress | None = None
+    names: tuple[str, ...] = ()
+    bases: list[dict[str, Any]] = field(default_factory=list)
+    shown: Case | None = None
 
     def __post_init__(self) -> None:
         case = self.period.case
-        self.case, self.n_members = case, case.n_members
+        self.case, self.n_members = case, self.horizon.n_members
+        self.names = self.names or tuple(member.name for member in case.members)
         self.lines = Lines(self.horizon, self.period.model.tangents.all)
         lp = self.horizon.stack()
         self.regions = [
@@ -310,7 +340,7 @@ class _Passes:
         self.stages: list[tuple[StageOptimum, ...]] = [()] * self.n_members
         self.records: list[tuple[tuple[int, Any], ...]] = [()] * self.n_members
         self.drift = np.zeros(self.n_members)
-        self.bases: list[dict[str, Any]] = [{} for _ in range(self.n_members)]
+        self.bases = self.bases or [{} for _ in range(self.n_members)]
         self.last = [""] * self.n_members
         """Last optimum of each member whose last pass was short."""
         self.costs: dict[int, tuple[Any, np.ndarray, np.ndarray]] = {}
@@ -379,7 +409,7 @@ class _Passes:
 
     def _solve(self, k: int, program: MemberProgram) -> _Solved:
         started = time.perf_counter()
-        where = f"{self.case.name}, member {self.case.members[k].name}: "
+        where = f"{self.case.name}, member {self.names[k]}: "
         is_whole = self.judges[k].next_is_whole
         if not is_whole:
             program = self.faces[k].on(program)
@@ -407,8 +437,7 @@ class _Passes:
         except Infeasible as error:
             if self.judges[k].passes:
                 raise
-            text = explain_infeasible(self.period, self.horizon, k)
-            raise Infeasible(f"{error}\n{text}") from None
+            raise Infeasible(f"{error}\n{self._explain(k)}") from None
         self.last[k] = "" if is_whole else stages.optima[-1].name
         self._compare(where, sought, stage)
         return _Solved(
@@ -440,11 +469,16 @@ class _Passes:
         except _Decided:
             pass
         except Infeasible as error:
-            text = explain_infeasible(self.period, self.horizon, k)
-            raise Infeasible(f"{error}\n{text}") from None
+            raise Infeasible(f"{error}\n{self._explain(k)}") from None
         lower, upper = program.col_lower.copy(), program.col_upper.copy()
         lower[integers] = upper[integers] = np.round(stages.optima[-1].x[integers])
         return replace(program, col_lower=lower, col_upper=upper), sought
+
+    def _explain(self, k: int) -> str:
+        """Say why a member has no solution."""
+        return explain_infeasible(
+            replace(self.period, case=self.shown or self.case), self.horizon, k
+        )
 
     def _compare(self, where: str, sought: dict[int, Optimum], stage: MemberStage) -> None:
         """Warn of a goal that is worse, with its decisions fixed, than they were chosen for."""
@@ -524,7 +558,7 @@ class _Passes:
                     "%s, member %s: the passes did not converge (%s); pass %d of %d is kept, whose "
                     "water balance is off by %.2g of its size where it is not linear",
                     self.case.name,
-                    self.case.members[k].name,
+                    self.names[k],
                     judge.why,
                     judge.best_number,
                     len(judge.passes),
@@ -593,7 +627,7 @@ def _truth(
         return truth - paid[0]
     rows = _rows_with_lines(period, horizon, goal)
     if rows:
-        missed = [_shortfall(period.case, horizon, row, x) for row in rows]
+        missed = [_shortfall(horizon, row, x) for row in rows]
         return -np.sum(missed, axis=0)
     expression, sense = goal.objective(period.model, number)
     if not (horizon.moves(expression.expr) or is_moved):
@@ -611,10 +645,10 @@ def _penalties(
     -------
     paid : (2, member)
     """
-    paid, is_moved = np.zeros((2, period.case.n_members)), False
+    paid, is_moved = np.zeros((2, horizon.n_members)), False
     for row, price in period.penalties.get(number, ()):
         column = horizon.value(period.model.shortfall[row.rule.name, row.label], x)
-        paid[0] += price * _shortfall(period.case, horizon, row, x)
+        paid[0] += price * _shortfall(horizon, row, x)
         paid[1] += price * column.sum(axis=1)
         is_moved |= horizon.moves(row.achieved)
     return paid, is_moved
@@ -631,12 +665,11 @@ def _rows_with_lines(period: Period, horizon: Horizon, goal: Goal) -> list[RuleR
     ]
 
 
-def _shortfall(case: Case, horizon: Horizon, row: RuleRow, x: np.ndarray) -> np.ndarray:
+def _shortfall(horizon: Horizon, row: RuleRow, x: np.ndarray) -> np.ndarray:
     """By how much a rule's row is missed, summed over its windows (member)."""
-    order, starts = horizon.windows(row.constraint)
-    missed = required_values(row, case.n_members, case.n_periods) - horizon.value(row.achieved, x)
-    missed = missed if row.sense == ">=" else -missed
-    return np.maximum(np.add.reduceat(missed[:, order], starts, axis=1), 0.0).sum(axis=1)
+    achieved = horizon.value(row.achieved, x)
+    missed = horizon.missed(row.constraint, achieved, row.required, row.sense)
+    return np.maximum(missed, 0.0).sum(axis=1)
 
 
 def _last(stages: tuple[StageOptimum, ...], goal: int) -> float:

@@ -151,9 +151,8 @@ class Lines:
 
     def __init__(self, horizon: Horizon, tangents: Sequence[Tangent]) -> None:
         self.horizon, self.tangents = horizon, list(tangents)
-        shape = horizon.n_members, horizon.n_periods
         self._data = [[horizon.array(d) for d in tangent.data] for tangent in self.tangents]
-        self._scale = [np.broadcast_to(tangent.scale, shape) for tangent in self.tangents]
+        self._scale = [horizon.array(tangent.scale) for tangent in self.tangents]
 
     def now(self) -> list[list[np.ndarray]]:
         """The lines as the period holds them."""

@@ -24,9 +24,20 @@ if TYPE_CHECKING:
 
 
 class Stage(Protocol):
-    """What a goal may do with the program of one member; `foresight` implements it."""
+    """What a goal may do with the program of one member; `foresight` implements it.
 
-    member: int
+    Attributes
+    ----------
+    sight : first period of the program, and the one after its last
+    """
+
+    sight: tuple[int, int]
+
+    def data(self, data: Any) -> np.ndarray:
+        """Values of data for the member in the periods of the program (time)."""
+
+    def known(self, data: Any) -> np.ndarray:
+        """Values of data for the member over the horizon, 0 after what is in sight (time)."""
 
     @property
     def is_deciding(self) -> bool:
@@ -91,11 +102,11 @@ class Stage(Protocol):
     def limit(self, constraint: Any, lower: np.ndarray, upper: np.ndarray) -> None:
         """Set the limits of a constraint's rows (row)."""
 
-    def rows(self, constraint: Any) -> np.ndarray:
-        """Rows of a constraint, in the order of its windows (row)."""
+    def rows(self, constraint: Any, periods: np.ndarray) -> np.ndarray:
+        """Rows of a constraint whose windows start in some periods of the horizon (row)."""
 
-    def columns(self, variable: Any) -> np.ndarray:
-        """Columns of a variable, in the order of its windows (column)."""
+    def columns(self, variable: Any, periods: np.ndarray) -> np.ndarray:
+        """Columns of a variable in some periods in sight (column)."""
 
     def row_duals(self) -> np.ndarray:
         """Duals of all rows in the last optimum."""
@@ -156,6 +167,14 @@ class Goal(BaseModel):
     def objective(self, m: pyo.ConcreteModel, number: int) -> tuple[pyo.Expression, str]:
         """Expression of the period and sense of the goal's first program."""
         raise NotImplementedError
+
+    def measure(self, m: pyo.ConcreteModel, case: Case, stage: Stage) -> tuple[str, float]:
+        """Unit of the reported optimum, and the factor from the expression's own unit to it."""
+        return "hm3", 1.0
+
+    def outcome(self, m: pyo.ConcreteModel, number: int) -> tuple[Any, str]:
+        """Expression, and sense, whose sum over the horizon tells what the goal came to."""
+        return self.objective(m, number)
 
     def truth(
         self, m: pyo.ConcreteModel, number: int, value: Callable[[Any], np.ndarray]
@@ -223,10 +242,6 @@ class LinearGoal(Goal):
         """Name the goal, for tables of goals."""
         return str(self.kind)
 
-    def measure(self, m: pyo.ConcreteModel, case: Case, member: int) -> tuple[str, float]:
-        """Unit of the reported optimum, and the factor from the expression's own unit to it."""
-        return "hm3", 1.0
-
     def declare(self, m: pyo.ConcreteModel, case: Case, number: int) -> None:
         m.goals.add_component(f"goal_{number}", pyo.Expression(expr=self.expression(m, case)))
 
@@ -245,12 +260,12 @@ class LinearGoal(Goal):
         m.goals.add_component(f"cap_{number}", cap)
         m.repeats.total(cap, np.zeros(case.n_periods, int))
 
-    def allowance(self, m: pyo.ConcreteModel, case: Case, member: int, optimum: float) -> float:
+    def allowance(self, m: pyo.ConcreteModel, case: Case, stage: Stage, optimum: float) -> float:
         """What later goals may take from the optimum, in the expression's own unit."""
         return self.tolerance * abs(optimum)
 
     def optimise(self, m: pyo.ConcreteModel, case: Case, number: int, stage: Stage) -> None:
-        unit, scale = self.measure(m, case, stage.member)
+        unit, scale = self.measure(m, case, stage)
         expression, sense = self.objective(m, number)
         name = f"{number} {self.title()}"
         counted = m.penalties.get(number, ())
@@ -262,7 +277,7 @@ class LinearGoal(Goal):
         if cap is None or not (self.tolerance or stage.is_deciding):
             stage.hold()
         else:
-            stage.hold_within(cap, expression, self.allowance(m, case, stage.member, optimum))
+            stage.hold_within(cap, expression, self.allowance(m, case, stage, optimum))
 
     def _ask_prices(self, m: pyo.ConcreteModel, number: int, name: str, stage: Stage) -> None:
         """Record of each rule that is broken at its penalty at which price it would be kept.

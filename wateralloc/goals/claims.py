@@ -163,11 +163,13 @@ class Claimants:
     ----------
     groups : claimant -> its demands
     window : window of each period, -1 where nothing is claimed (time)
+    numbers : number that each window has over the whole horizon, where only some are in sight
     """
 
     title: str
     groups: dict[str, list[str]]
     window: np.ndarray
+    numbers: np.ndarray | None = None
 
     @property
     def names(self) -> list[str]:
@@ -183,6 +185,20 @@ class Claimants:
         number, first = np.unique(self.window, return_index=True)
         return first[number >= 0]
 
+    def in_sight(self, first: int, end: int) -> Claimants:
+        """Claimants of the windows of which a part is in sight, as far as its last period.
+
+        What they claimed and were given before, in these windows, counts.
+        """
+        if first == 0 and end == self.window.size:
+            return self
+        numbers = np.unique(self.window[first:end])
+        numbers = numbers[numbers >= 0]
+        window = np.full(self.window.size, -1)
+        for w, number in enumerate(numbers):
+            window[:end][self.window[:end] == number] = w
+        return replace(self, window=window, numbers=numbers)
+
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Sum (..., time) over each window (..., window)."""
         total = np.zeros((*values.shape[:-1], self.n_windows))
@@ -195,6 +211,16 @@ class Claimants:
         asked = [sum(m.demand[d].value for d in group) for group in self.groups.values()]
         return np.stack([self.sums(volumes) for volumes in asked], axis=1)
 
+    def claim_of(self, m: pyo.ConcreteModel, stage: Stage) -> np.ndarray:
+        """Claims of one member, as far as its program knows [hm3] (claimant, window)."""
+        asked = [sum(stage.known(m.demand[d]) for d in group) for group in self.groups.values()]
+        return np.stack([self.sums(volumes) for volumes in asked])
+
+    def _with_gaps(self) -> np.ndarray:
+        """Windows with the periods between two counted to the later (time)."""
+        window = np.where(self.window < 0, self.n_windows - 1, self.window)
+        return np.minimum.accumulate(window[::-1])[::-1]
+
     def declare(self, m: pyo.ConcreteModel, block: Any, case: Case, phases: list[Phase]) -> None:
         """Add satisfaction, level and their rows to the period; the first phase is written in.
 
@@ -203,7 +229,7 @@ class Claimants:
         phases : first phase of each member; none where the tier has to wait for another
         """
         shape = (case.n_members, case.n_periods)
-        inside = np.maximum(self.window, 0)
+        inside = self._with_gaps()
         block.level = pyo.Var(bounds=_range(phases) if phases else (0, 0))
         m.repeats.share(block.level, np.zeros(case.n_periods, int))
         block.satisfaction = pyo.Var(self.names, bounds=(0, 1))
@@ -323,6 +349,7 @@ class Rounds:
     Attributes
     ----------
     claim : [hm3] (claimant, window)
+    volume : what a unit of the level counts in the goal [hm3]
     reached : satisfaction settled so far (claimant, window)
     lower, upper : limits of satisfaction (claimant, window)
     is_blocked : settled by the water: nothing of later phases can raise it (claimant, window)
@@ -335,19 +362,26 @@ class Rounds:
     block: Any
     stage: Stage
     claim: np.ndarray
+    volume: float
     number: int = 0
 
     def __post_init__(self) -> None:
         shape = self.claim.shape
         self.has = self.claim > NOTHING
-        self.volume = float(self.claim.sum()) or 1.0
         self.reached, self.level = np.zeros(shape), np.zeros(shape)
         self.lower, self.upper = np.zeros(shape), np.ones(shape)
         self.is_blocked, self.settled_in = np.zeros(shape, bool), np.zeros(shape, int)
-        names = self.claimants.names
-        self.rows = np.array([self.stage.rows(self.block.least[c]) for c in names])
-        self.columns = np.array([self.stage.columns(self.block.satisfaction[c]) for c in names])
-        self.level_column = self.stage.columns(self.block.level)
+        names, starts = self.claimants.names, self.claimants.first
+        seen = np.maximum(starts, self.stage.sight[0])
+        self.rows = np.array([self.stage.rows(self.block.least[c], starts) for c in names])
+        self.columns = np.array(
+            [self.stage.columns(self.block.satisfaction[c], seen) for c in names]
+        )
+        self.level_column = self.stage.columns(self.block.level, seen[:1])
+        total = float(self.claim.sum())
+        self.cost_scale = (
+            self.volume / total if self.claimants.numbers is not None and total else 1.0
+        )
         self._free(np.ones(shape, bool))
 
     def serve(self, rule: str, terms: Terms, active: np.ndarray) -> None:
@@ -429,7 +463,7 @@ class Rounds:
             "maximise",
             "level",
             1.0 / self.volume,
-            cost_scale=1.0,
+            cost_scale=self.cost_scale,
         )
         return optimum / self.volume
 

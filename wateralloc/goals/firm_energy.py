@@ -11,7 +11,7 @@ from pydantic import Field
 
 from wateralloc.basin import Basin
 from wateralloc.case import Case
-from wateralloc.goals import LinearGoal
+from wateralloc.goals import LinearGoal, Stage
 from wateralloc.parts import DATA, unit
 from wateralloc.users import unknown
 
@@ -67,14 +67,15 @@ class FirmEnergy(LinearGoal):
     def title(self) -> str:
         return f"firm energy of {'+'.join(self.plants) or 'all plants'}"
 
-    def measure(self, m: pyo.ConcreteModel, case: Case, member: int) -> tuple[str, float]:
+    def measure(self, m: pyo.ConcreteModel, case: Case, stage: Stage) -> tuple[str, float]:
         return "MW", 1e3 / float(case.timeline.seconds.sum() / 3600)
 
     def declare(self, m: pyo.ConcreteModel, case: Case, number: int) -> None:
         timeline = case.timeline
         block = pyo.Block(concrete=True)
         m.goals.add_component(f"firm_{number}", block)
-        block.window = timeline.window(self.window, self.months or None)
+        window = timeline.window(self.window, self.months or None)
+        block.number = pyo.Param(initialize=window.astype(float), **DATA)
         # the level counts as the energy of the whole horizon, so that duals are near 1
         block.level = pyo.Var(bounds=(0, None), units=unit("GWh"))
         m.repeats.share(block.level, np.zeros(case.n_periods, int))
@@ -82,7 +83,7 @@ class FirmEnergy(LinearGoal):
         block.share = pyo.Param(initialize=share, **DATA)
         block.energy = pyo.Expression(expr=sum(m.energy[p] for p in self.plants or m.plant))
         block.firm = pyo.Constraint(expr=block.energy - block.share * block.level >= 0)
-        m.repeats.total(block.firm, block.window)
+        m.repeats.total(block.firm, window)
         once = np.zeros(case.n_periods)
         once[0] = 1.0
         block.once = pyo.Param(initialize=once, **DATA)
@@ -95,7 +96,9 @@ class FirmEnergy(LinearGoal):
         self, m: pyo.ConcreteModel, number: int, value: Callable[[Any], np.ndarray]
     ) -> np.ndarray | None:
         block = m.goals.component(f"firm_{number}")
-        energy, share = value(block.energy), np.asarray(block.share.value)
-        numbers = np.unique(block.window[block.window >= 0])
-        inside = block.window[None, :] == numbers[:, None]
+        energy, share, window = value(block.energy), value(block.share)[0], value(block.number)[0]
+        numbers = np.unique(window[window >= 0])
+        if not numbers.size:  # no window is in sight
+            return np.zeros(energy.shape[0])
+        inside = window[None, :] == numbers[:, None]
         return ((energy @ inside.T) / (inside @ share)).min(axis=1)

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from wateralloc.basin import Basin
 from wateralloc.case import Case
 from wateralloc.errors import CaseError, Fault, listed, suggest
-from wateralloc.goals import LinearGoal
+from wateralloc.goals import LinearGoal, Stage
 from wateralloc.parts import DATA, Quantity, items_of, quantities, quantity_dims, unit
 from wateralloc.parts.reservoir import curve_of
 from wateralloc.rules import number_windows
@@ -142,7 +142,7 @@ class FollowPlan(LinearGoal):
         of = f" of {'+'.join(self.of)}" if self.of else ""
         return f"follow plan of {self.quantity}{of}"
 
-    def measure(self, m: pyo.ConcreteModel, case: Case, member: int) -> tuple[str, float]:
+    def measure(self, m: pyo.ConcreteModel, case: Case, stage: Stage) -> tuple[str, float]:
         return self._find(m, case).units, 1.0
 
     def _find(self, m: pyo.ConcreteModel, case: Case) -> Quantity:
@@ -161,6 +161,7 @@ class FollowPlan(LinearGoal):
         block.amount = pyo.Expression(expr=sum(values[item] for item in items))
         block.plan = pyo.Param(initialize=plan, units=units, **DATA)
         block.window = number_windows(active)
+        block.planned = pyo.Param(initialize=active.astype(float), **DATA)
         weights = {"above": self.above, "below": self.below}
         block.off = pyo.Var(
             [side for side, weight in weights.items() if weight], bounds=(0, None), units=units
@@ -219,6 +220,6 @@ class FollowPlan(LinearGoal):
         self, m: pyo.ConcreteModel, number: int, value: Callable[[Any], np.ndarray]
     ) -> np.ndarray | None:
         block = m.goals.component(f"plan_{number}")
-        beyond = value(block.amount) - np.asarray(block.plan.value)
+        beyond = value(block.amount) - value(block.plan)
         off = self.above * np.maximum(beyond, 0.0) + self.below * np.maximum(-beyond, 0.0)
-        return -off[:, block.window >= 0].sum(axis=1)
+        return -(value(block.planned) * off).sum(axis=1)

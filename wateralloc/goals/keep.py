@@ -7,7 +7,7 @@ from typing import Any
 import pyomo.environ as pyo
 
 from wateralloc.case import Case
-from wateralloc.goals import LinearGoal
+from wateralloc.goals import LinearGoal, Stage
 
 
 class Keep(LinearGoal):
@@ -23,7 +23,7 @@ class Keep(LinearGoal):
     def title(self) -> str:
         return f"keep {self.rule}"
 
-    def measure(self, m: pyo.ConcreteModel, case: Case, member: int) -> tuple[str, float]:
+    def measure(self, m: pyo.ConcreteModel, case: Case, stage: Stage) -> tuple[str, float]:
         rule = next(rule for rule in case.rules if rule.name == self.rule)
         return ("GWh" if rule.reported_in == "gwh" else "hm3"), 1.0
 

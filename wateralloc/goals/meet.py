@@ -8,7 +8,7 @@ import pyomo.environ as pyo
 
 from wateralloc.basin import Basin
 from wateralloc.case import Case
-from wateralloc.goals import LinearGoal
+from wateralloc.goals import LinearGoal, Stage
 from wateralloc.users import Users
 
 
@@ -51,9 +51,9 @@ class Meet(LinearGoal, Users):
     def expression(self, m: pyo.ConcreteModel, case: Case) -> Any:
         return sum(m.demand[d] - m.withdrawal[d] for d in self.users_in(case.basin))
 
-    def measure(self, m: pyo.ConcreteModel, case: Case, member: int) -> tuple[str, float]:
-        demand = sum(float(m.demand[d].value[member].sum()) for d in self.users_in(case.basin))
+    def measure(self, m: pyo.ConcreteModel, case: Case, stage: Stage) -> tuple[str, float]:
+        demand = sum(float(stage.data(m.demand[d]).sum()) for d in self.users_in(case.basin))
         return "fraction of demand", 1.0 / demand if demand else 1.0
 
-    def allowance(self, m: pyo.ConcreteModel, case: Case, member: int, optimum: float) -> float:
-        return self.tolerance / self.measure(m, case, member)[1]
+    def allowance(self, m: pyo.ConcreteModel, case: Case, stage: Stage, optimum: float) -> float:
+        return self.tolerance / self.measure(m, case, stage)[1]

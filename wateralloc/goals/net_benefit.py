@@ -7,10 +7,10 @@ from typing import Any
 import pyomo.environ as pyo
 
 from wateralloc.case import Case
-from wateralloc.goals import LinearGoal
+from wateralloc.goals import LinearGoal, Stage
 from wateralloc.parts import quantities
 
-GAINS = ("benefit", "energy_value")
+GAINS = ("benefit", "energy_value", "carryover_value")
 COSTS = ("cost", "source_cost", "pumping_cost", "pumping_energy_cost")
 """Quantities in money; investment and yearly costs of works do not depend on what is allocated."""
 
@@ -19,7 +19,8 @@ class NetBenefit(LinearGoal):
     """Make the benefit of all users and plants, less all running costs, as large as it can be.
 
     What counts is money of one kind: the benefit of withdrawals (``value`` in ``demands.csv``, or
-    ``benefits.csv``), the value of energy, and the costs of links, sources, pumping from aquifers
+    ``benefits.csv``), the value of energy, the worth of the water left in reservoirs at the end of
+    each period (``carryover_values.csv``), and the costs of links, sources, pumping from aquifers
     and the energy of pumps.  A user without a value counts as nothing: meet it by a goal before.
     Investment and yearly costs of works do not depend on what is allocated, and are left out.
     Benefits by blocks are concave, so the dearest block is filled first by itself; energy counts
@@ -27,8 +28,8 @@ class NetBenefit(LinearGoal):
 
     Equation
     --------
-    maximise sum over all periods of benefit(d) + energy_value(p) - cost(l) - source_cost(s) -
-    pumping_cost(a) - pumping_energy_cost(l).
+    maximise sum over all periods of benefit(d) + energy_value(p) + carryover_value(r) - cost(l) -
+    source_cost(s) - pumping_cost(a) - pumping_energy_cost(l).
 
     Source
     ------
@@ -64,5 +65,5 @@ class NetBenefit(LinearGoal):
             for amount in found.get(name, {}).values()
         )
 
-    def measure(self, m: pyo.ConcreteModel, case: Case, member: int) -> tuple[str, float]:
+    def measure(self, m: pyo.ConcreteModel, case: Case, stage: Stage) -> tuple[str, float]:
         return f"million {case.basin.currency}", 1.0

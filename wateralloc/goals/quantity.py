@@ -13,7 +13,7 @@ from pyomo.core.expr.visitor import identify_variables
 from wateralloc.basin import Basin
 from wateralloc.case import Case
 from wateralloc.errors import CaseError, Fault, Position, listed, suggest
-from wateralloc.goals import LinearGoal
+from wateralloc.goals import LinearGoal, Stage
 from wateralloc.goals.net_benefit import COSTS, GAINS
 from wateralloc.parts import DATA, Quantity, items_of, quantities, quantity_dims
 from wateralloc.users import unknown
@@ -77,7 +77,7 @@ class QuantityGoal(LinearGoal):
         m.goals.add_component(unique_component_name(m.goals, "last"), weight)
         return weight * total
 
-    def measure(self, m: pyo.ConcreteModel, case: Case, member: int) -> tuple[str, float]:
+    def measure(self, m: pyo.ConcreteModel, case: Case, stage: Stage) -> tuple[str, float]:
         return self._find(m, case).units, 1.0
 
     def _find(self, m: pyo.ConcreteModel, case: Case) -> Quantity:

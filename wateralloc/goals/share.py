@@ -353,13 +353,21 @@ class Share(Goal, Users):
     def objective(self, m: pyo.ConcreteModel, number: int) -> tuple[pyo.Expression, str]:
         return m.goals.component(f"share_{number}").goal, "maximise"
 
+    def outcome(self, m: pyo.ConcreteModel, number: int) -> tuple[Any, str]:
+        return m.goals.component(f"share_{number}").deficit, "minimise"
+
+    def measure(self, m: pyo.ConcreteModel, case: Case, stage: Stage) -> tuple[str, float]:
+        asked = sum(float(stage.data(m.demand[d]).sum()) for d in self.users_in(case.basin))
+        return "fraction of demand", 1.0 / (asked or 1.0)
+
     # --- one member
 
     def optimise(self, m: pyo.ConcreteModel, case: Case, number: int, stage: Stage) -> None:
         block, users = m.goals.component(f"share_{number}"), self.users_in(case.basin)
         place = f"{number} share"
-        asked = sum(m.demand[d].value[stage.member] for d in users)
-        claimed = float((asked * block.claimed.value).sum())
+        asked = sum(stage.data(m.demand[d]) for d in users)
+        is_claimed = stage.data(block.claimed)
+        claimed = float((asked * is_claimed).sum())
         most = claimed - stage.optimise(f"{place}: most", block.short, "minimise", aside=True)
         stage.decide()  # rounds need duals, which yes-or-no decisions do not have
         best_worth = worth = None
@@ -374,12 +382,12 @@ class Share(Goal, Users):
             name = f"{place}: value of the awards"
             worth = stage.optimise(name, block.worth, "maximise", aside=True)
         # what nobody else can use goes to those who can; the last program, whose prices count
-        unit, scale = "fraction of demand", 1.0 / (float(asked.sum()) or 1.0)
+        unit, scale = self.measure(m, case, stage)
         stage.optimise(f"{place}, rest", block.deficit, "minimise", unit, scale)
         if not self.tolerance:
             stage.hold()
         taken = sum(stage.values(m.withdrawal[d]) for d in users)
-        given = float((taken * block.claimed.value).sum())
+        given = float((taken * is_claimed).sum())
         stage.record(Shared(number, self.title(), tuple(awards), most, given, best_worth, worth))
 
     def _serve(
@@ -393,13 +401,18 @@ class Share(Goal, Users):
     ) -> Awards:
         """Share among the claimants of one tier within what the tiers before were given."""
         block = m.goals.component(f"share_{number}")
-        claim = claimants.claims(m)[stage.member]
+        claimants = claimants.in_sight(*stage.sight)
+        claim = claimants.claim_of(m, stage)
         is_shape = tier == len(self.tiers)
         rule = "leximin" if is_shape else self.rules[tier]
         window = self.shape if is_shape else self.window
         name = f"{number} share among {claimants.title} by {window}, {rule}"
         home = block if not tier else block.component(f"tier_{tier + 1}")
-        rounds = Rounds(name, claimants, home, stage, claim)
+        if not claimants.n_windows:  # nothing is claimed in sight
+            nothing = np.zeros(claim.shape)
+            return Awards(tier + 1, rule, window, claimants, claim, nothing.astype(int), nothing, 0)
+        volume = float(stage.known(home.volume)[0]) or 1.0
+        rounds = Rounds(name, claimants, home, stage, claim, volume)
         terms, mark = self._terms(claimants, claim, is_shape), stage.mark()
         for active in self._classes(case.basin, claimants, is_first=not tier):
             rounds.serve(rule, terms, np.repeat(active[:, None], claim.shape[1], axis=1))

@@ -47,10 +47,10 @@ LINKS = Table(
         ),
         Column(
             "loss",
-            "share of the entering water that is lost",
+            "share of the entering water that is lost; negative: gained on the way",
             dimension="fraction",
             default=0.0,
-            low=0,
+            low=-1,
             high=1,
         ),
         Column("lag_periods", "periods the water travels, whole or not", default=0.0, low=0),
@@ -84,7 +84,20 @@ LINKS = Table(
             dimension="volume",
             low=0,
         ),
-        Column("cost", "cost of water entering it", dimension="price", default=0.0),
+        Column(
+            "cost",
+            "cost of water entering it; negative: what it is worth",
+            dimension="price",
+            default=0.0,
+            varies="timeline",
+        ),
+        Column(
+            "may_circle",
+            "water may circle for nothing through this link and others, as between places that "
+            "canals join both ways; of such flows only the net means anything",
+            "boolean",
+            default=False,
+        ),
         Column("name_vi", "Vietnamese name", "text"),
         Column("name_en", "English name", "text"),
     ),
@@ -110,6 +123,9 @@ class Link(Part):
     A link may have both; its water is first moved, then flattened ("lag and K").  Before the
     horizon the flow was steady at `initial`.  The loss is taken of what comes out.
 
+    The cost of the water may follow the dates.  Links between the same nodes, each with a capacity,
+    are the pieces of a cost that rises with the flow, or of a worth that falls with it.
+
     A link of a work is open for a share of each period: its capacity and minimum count for that
     share, and where it is closed nothing enters.
 
@@ -124,7 +140,8 @@ class Link(Part):
     c0 = (1 - a(t)) / (1 + b(t)), c1 = a(t - 1) / (1 + b(t)), c2 = b(t - 1) / (1 + b(t)),
     which add up to 1 when periods are alike; without muskingum_k, arriving = lagged;
     water(to) += (1 - loss(l)) arriving(l, t);  water(from) -= flow(l, t);
-    in_transit(t) = in_transit(t - 1) + flow(t) - arriving(t).
+    in_transit(t) = in_transit(t - 1) + flow(t) - arriving(t);
+    cost(l, t) = price(l, t) flow(l, t).
 
     Source
     ------
@@ -173,6 +190,8 @@ class Link(Part):
         m.capacity = pyo.Param(list(most), initialize=most, units=unit("hm3"), **DATA)
         m.minimum = pyo.Param(m.link, initialize=least, units=unit("hm3"), **DATA)
         m.loss = pyo.Param(m.link, initialize=case.basin.values("links", "loss"), **DATA)
+        prices = {k: price for k, price in case.attribute("links", "cost").items() if price.any()}
+        m.link_price = pyo.Param(list(prices), initialize=prices, **DATA)
         m.flow = pyo.Var(
             m.link,
             bounds=lambda m, k: (m.minimum[k], m.capacity[k] if k in m.capacity else None),
@@ -295,11 +314,10 @@ class Link(Part):
             "volume on its way in the link at the end of the period",
             "time: point",
         )
-        price = case.basin.values("links", "cost")
         yield Quantity(
             "cost",
             "link",
-            {k: price[k] * m.flow[k] for k in m.link if price[k]},
+            {k: m.link_price[k] * m.flow[k] for k in m.link_price},
             f"million {case.basin.currency}",
             "cost of the water that enters the link",
         )

@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyomo.environ as pyo
 
 from wateralloc.basin import Basin, Curve
@@ -26,7 +27,7 @@ RESERVOIRS = Table(
         Column(
             "dead", "storage below which it never falls", dimension="volume", required=True, low=0
         ),
-        Column("normal", "largest storage", dimension="volume", required=True, low=0),
+        Column("normal", "largest storage; empty: no limit", dimension="volume", low=0),
         Column(
             "flood_limit",
             "largest storage at the end of a period, by date",
@@ -94,6 +95,16 @@ RESERVOIRS = Table(
             "name",
             refers_to="nodes",
         ),
+        Column(
+            "storage_loss",
+            "share of the water stored at the start of a period that is lost in it, where there is "
+            "no curve to say by which area; negative: gained",
+            dimension="fraction",
+            default=0.0,
+            low=-1,
+            high=1,
+            varies="timeline",
+        ),
         Column("curve", "curve with its level and area by storage", "name", refers_to="curves"),
     ),
 )
@@ -135,6 +146,9 @@ class Reservoir(Part):
     it touches, a pass goes no further down than to no area.  Evaporation and seepage go on at dead
     storage, so they need inflow then, or water kept for them.
 
+    Where only the share is known that is lost of what was stored, as in networks of whole states,
+    `storage_loss` takes it in place of depths: of the water at the start of the period.
+
     A reservoir that belongs to a work holds nothing before it opens: its `initial` is then 0.  Once
     open it has `filling_days` to fill to dead storage, in which its storage has no limit from below
     but `target`; after them its limits are those of any reservoir.  One that is open on the first
@@ -146,7 +160,8 @@ class Reservoir(Part):
     target <= storage_end(last) <= target_maximum;
     storage_start(t) = storage_end(t - 1);  storage_start(first) = initial;
     evaporation, rain, seepage = depth(t) area((storage_start + storage_end) / 2);
-    water(n) += storage_start - storage_end - evaporation + rain - seepage;
+    water(n) += storage_start - storage_end - evaporation + rain - seepage - storage_loss;
+    storage_loss(t) = share(t) storage_start(t);
     water(seepage_to) += seepage.
 
     Source
@@ -163,6 +178,7 @@ class Reservoir(Part):
         "evaporation": -1,
         "rain": 1,
         "seepage": -1,
+        "storage_loss": -1,
         "seepage_in": 1,
     }
     reports = {
@@ -171,9 +187,14 @@ class Reservoir(Part):
         "evaporation": "reservoir",
         "rain": "reservoir",
         "seepage": "reservoir",
+        "storage_loss": "reservoir",
         "release": "reservoir",
         "spill": "reservoir",
     }
+
+    def complete(self, tables: dict[str, pd.DataFrame]) -> None:
+        normal = tables["reservoirs"]["normal"]
+        tables["reservoirs"]["normal"] = normal.where(normal.notna(), np.inf)
 
     # --- faults ---------------------------------------------------------------------------------
 
@@ -280,6 +301,9 @@ class Reservoir(Part):
         )
         for r, initial in table["initial"].items():
             m.repeats.carry(m.storage_start[r], m.storage_end[r], 1, initial)
+        shares = case.attribute("reservoirs", "storage_loss")
+        losing = {r: share for r, share in shares.items() if share.any()}
+        m.storage_loss = pyo.Param(list(losing), initialize=losing, **DATA)
         opened = case.opened("reservoirs")
         depths = {
             name: {
@@ -306,6 +330,8 @@ class Reservoir(Part):
         if node in m.reservoir:
             amounts = {"storage_start": m.storage_start[node], "storage_end": m.storage_end[node]}
             amounts |= {name: of[node] for name, of in m.on_lake.items() if node in of}
+        if node in m.storage_loss:
+            amounts["storage_loss"] = m.storage_loss[node] * m.storage_start[node]
         if node in m.seepage_into:
             seepage = m.on_lake["seepage"]
             amounts["seepage_in"] = sum(seepage[r] for r in m.seepage_into[node])
@@ -343,6 +369,13 @@ class Reservoir(Part):
             ("seepage", "volume that seeps out of the reservoir"),
         ):
             yield Quantity(name, "reservoir", m.on_lake[name], "hm3", text)
+        yield Quantity(
+            "storage_loss",
+            "reservoir",
+            {r: m.storage_loss[r] * m.storage_start[r] for r in m.storage_loss},
+            "hm3",
+            "volume lost as a share of what was stored",
+        )
         for name, is_spill, text in (
             ("release", False, "controlled release"),
             ("spill", True, "uncontrolled release"),
@@ -420,8 +453,14 @@ def storage_limits(case: Case) -> tuple[dict[str, np.ndarray], dict[str, np.ndar
     """
     basin, findings = case.basin, Findings()
     least, most = {}, {}
-    for name, initial in basin.values("reservoirs", "initial").items():
-        share = case.opened("reservoirs").get(name, np.ones(case.n_periods))
+    opened, always = case.opened("reservoirs"), np.ones(case.n_periods)
+    minimum, flood = (
+        case.attribute("reservoirs", column, at_end=True)
+        for column in ("minimum_storage", "flood_limit")
+    )
+    for name, row in basin.tables["reservoirs"].to_dict("index").items():
+        initial = row["initial"]
+        share = opened.get(name, always)
         if initial > 0 and share[0] < 1:
             findings.add(
                 basin.position("reservoirs", name, "initial"),
@@ -430,7 +469,7 @@ def storage_limits(case: Case) -> tuple[dict[str, np.ndarray], dict[str, np.ndar
                 f"{case.timeline.starts[0]}, where the horizon starts; must be 0 in this case",
                 CaseError,
             )
-        lower, upper = _limits(case, name, share)
+        lower, upper = _limits(case, name, row, share, minimum.get(name), flood.get(name))
         for columns in product(lower, upper):
             low, high = lower[columns[0]], upper[columns[1]]
             if (low > high).any():
@@ -445,21 +484,25 @@ def storage_limits(case: Case) -> tuple[dict[str, np.ndarray], dict[str, np.ndar
 
 
 def _limits(
-    case: Case, name: str, opened: np.ndarray
+    case: Case,
+    name: str,
+    row: dict[str, Any],
+    opened: np.ndarray,
+    minimum: np.ndarray | None,
+    flood: np.ndarray | None,
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Limits from below and from above by column [hm3] (member, time).
 
     Parameters
     ----------
+    row : its cells in the table
     opened : share of each period in which the reservoir is open (time)
+    minimum, flood : minimum storage and flood limit [hm3] (member, time), where it has them
     """
-    row, shape = case.basin.tables["reservoirs"].loc[name], (case.n_members, case.n_periods)
-    is_open, is_filled = opened > 0, has_filled(case, name, opened)
-    is_last = np.arange(case.n_periods) == case.n_periods - 1
-    minimum, flood = (
-        case.attribute("reservoirs", column, at_end=True).get(name)
-        for column in ("minimum_storage", "flood_limit")
-    )
+    shape = (case.n_members, case.n_periods)
+    is_open = opened > 0
+    is_filled = is_open if row["initial"] >= row["dead"] else has_filled(case, name, opened)
+    is_last = (np.arange(case.n_periods) == case.n_periods - 1) & case.sees_end
     target = row["initial"] if row["target"] is None else row["target"]
     maximum = row["target_maximum"]
     lower = {"dead": np.where(is_filled, row["dead"], 0.0)}

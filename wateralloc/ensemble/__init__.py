@@ -1,0 +1,12 @@
+"""Ensembles and sweeps: many members, and many settings, in parallel; they can be resumed.
+
+Members are solved in blocks, each on some worker.  What comes of a block is one file, which is
+written whole or not at all; the blocks of a folder become one result when all are there.
+"""
+
+from __future__ import annotations
+
+from wateralloc.ensemble.run import run_ensemble
+from wateralloc.ensemble.sweep import Sweep, run_sweep
+
+__all__ = ["Sweep", "run_ensemble", "run_sweep"]

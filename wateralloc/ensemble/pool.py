@@ -1,0 +1,186 @@
+"""Where blocks are solved: in this process, or by Dask on this machine or on a scheduler elsewhere.
+
+Dask runs a block again on another worker when the one that had it dies, as often as it allows.  No
+result depends on who solved what, or in which order.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from wateralloc.case import Case
+from wateralloc.ensemble.block import Block, Part, solve_block, without_members
+from wateralloc.errors import Fault, InputError, Position
+
+DEATHS = 2
+"""Workers that a block may cost before it is given up, where the scheduler is started here."""
+AHEAD = 3
+"""Blocks a worker has at hand, with the one it solves, so that it never waits for the next."""
+PATIENCE = "30s"
+"""How long a scheduler is waited for."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Some members to be solved.
+
+    Attributes
+    ----------
+    owner : number of their ensemble
+    places : of the members in it
+    """
+
+    owner: int
+    places: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Died:
+    """Every worker that was given the part died over it."""
+
+    reason: str
+
+
+Outcomes = Iterator[tuple[Task, Block | Died]]
+
+
+class Pool(Protocol):
+    """Solves tasks and yields what came of them, in the order in which they end."""
+
+    def solve(self, cases: Mapping[int, Case], tasks: deque[Task]) -> Outcomes:
+        """Solve tasks, also those that are added to them meanwhile.
+
+        Parameters
+        ----------
+        cases : by the number of the ensemble
+        """
+        ...
+
+
+class Here:
+    """No other process: one block after another."""
+
+    def solve(self, cases: Mapping[int, Case], tasks: deque[Task]) -> Outcomes:
+        while tasks:
+            task = tasks.popleft()
+            case = cases[task.owner]
+            yield task, solve_block(without_members(case), Part.of(case, task.places))
+
+
+class Cluster:
+    """Workers of a Dask scheduler.
+
+    Parameters
+    ----------
+    client : ``distributed.Client``
+    """
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    def solve(self, cases: Mapping[int, Case], tasks: deque[Task]) -> Outcomes:
+        from distributed import as_completed
+        from distributed.scheduler import KilledWorker
+
+        # a task, not scattered: what a dead worker held is then made again
+        held = {owner: self._submit(_hold, without_members(case)) for owner, case in cases.items()}
+        running: dict[str, Task] = {}
+        ended = as_completed()
+
+        def fill() -> None:
+            while tasks and len(running) < AHEAD * max(self._n_threads(), 1):
+                task = tasks.popleft()
+                part = Part.of(cases[task.owner], task.places)
+                future = self._submit(solve_block, held[task.owner], part)
+                running[future.key] = task
+                ended.add(future)
+
+        fill()
+        for future in ended:
+            task = running.pop(future.key)
+            try:
+                outcome: Block | Died = future.result()
+            except KilledWorker as error:
+                outcome = Died(str(error))
+            future.release()
+            fill()
+            yield task, outcome
+            fill()  # what was added because of the outcome
+
+    def _n_threads(self) -> int:
+        return sum(self.client.nthreads().values())
+
+    def _submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        with warnings.catch_warnings():
+            # a case of a large basin is some megabytes, and is sent once
+            warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+            return self.client.submit(function, *arguments, pure=False)
+
+
+def _hold(case: Case) -> Case:
+    """Keep a case where the workers are."""
+    return case
+
+
+@contextmanager
+def open_pool(workers: int | None = None, scheduler: str | None = None) -> Iterator[Pool]:
+    """Open a place where blocks are solved.
+
+    Parameters
+    ----------
+    workers : processes on this machine; default: one for each processor; 1: this process
+    scheduler : address of a Dask scheduler, whose workers are used in place of this machine's
+
+    Raises
+    ------
+    InputError
+        The scheduler cannot be reached, or has no workers.
+    """
+    if scheduler is None and (workers or processors()) == 1:
+        yield Here()
+        return
+    import dask
+    from distributed import Client, LocalCluster
+
+    if scheduler is not None:
+        at = Position(scheduler)
+        try:
+            client = Client(scheduler, timeout=PATIENCE)
+        except (OSError, ValueError) as error:
+            text = f"scheduler cannot be reached ({error}); start one with `dask scheduler`"
+            raise InputError([Fault(at, "E365", text)]) from None
+        with client:
+            if not client.nthreads():
+                text = f"scheduler has no workers; start some with `dask worker {scheduler}`"
+                raise InputError([Fault(at, "E365", text)])
+            yield Cluster(client)
+        return
+    settings = {
+        "distributed.scheduler.allowed-failures": DEATHS,
+        "distributed.worker.daemon": True,
+    }
+    with (
+        dask.config.set(settings),
+        LocalCluster(
+            n_workers=workers or processors(),
+            threads_per_worker=1,  # HiGHS runs on one, and members are many
+            processes=True,
+            dashboard_address=None,
+            silence_logs=50,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield Cluster(client)
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,413 @@
+"""simulate and rolling: one window after another, each without what comes after it.
+
+A window holds some periods, of which the first are kept; then it moves on by these.  Storage,
+lagged flows and what rows over a longer window have come to are handed on
+(:class:`wateralloc.horizon.Sight`).  Every window is laid out from the one period that was read
+once, and starts from the bases of the window before.  ``simulate`` is the window of one period.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from wateralloc.case import Case
+from wateralloc.foresight.perfect import (
+    Passes,
+    Progress,
+    Solution,
+    StageOptimum,
+)
+from wateralloc.foresight.successive import Convergence
+from wateralloc.goals import Goal, LinearGoal, PriceOfKeeping
+from wateralloc.goals.claims import Awards, Shared
+from wateralloc.horizon import Horizon, Reading, Realised, Sight
+from wateralloc.period import Period, build_period
+from wateralloc.rules import Soft
+from wateralloc.timeline import Timeline
+
+
+def solve_forward(case: Case, progress: Progress | None = None) -> Solution:
+    """Solve a case window by window, for all members side by side.
+
+    Parameters
+    ----------
+    progress : called after each window with the number done and the number in all
+
+    Raises
+    ------
+    Infeasible
+        In some window no allocation of a member meets all hard limits; the text names the limits
+        that contradict each other there.
+    Uncertified, SolveError
+    """
+    started = time.perf_counter()
+    if case.foresight.misses_hard_rules:
+        case = _give_way(case)
+    march = _March(case)
+    built = time.perf_counter()
+    windows = list(_windows(case))
+    for done, window in enumerate(windows, 1):
+        march.step(*window)
+        if progress:
+            progress(done, len(windows))
+    solution = march.solution()
+    seconds = {"build": built - started, "solve": time.perf_counter() - built}
+    return replace(solution, seconds=seconds)
+
+
+def _give_way(case: Case) -> Case:
+    """The case with hard rules kept before all goals as far as can be."""
+    first = Soft(goal=1)
+    rules = (r if r.soft else r.model_copy(update={"soft": first}) for r in case.rules)
+    return replace(case, rules=tuple(rules))
+
+
+def _windows(case: Case) -> Iterator[tuple[int, int, int]]:
+    """First period, number of periods and how many are kept, of each window.
+
+    A window that reaches the end and knows what comes is kept whole: the next could only find the
+    same.
+    """
+    size, stride = case.foresight.window(case.n_periods)
+    first = 0
+    while first < case.n_periods:
+        count = min(size, case.n_periods - first)
+        is_last = first + count == case.n_periods and case.foresight.knows_what_comes
+        kept = count if is_last else min(stride, count)
+        yield first, count, kept
+        first += kept
+
+
+@dataclass
+class _Told:
+    """What the windows told of one goal of one member, put together over the horizon."""
+
+    goal: int
+    name: str
+    sense: str
+    unit: str
+    value_scale: float
+    balance_price: np.ndarray
+    rule_price: dict[str, np.ndarray]
+    certificate: Any
+    iterations: int = 0
+    seconds: float = 0.0
+    cold_again: bool = False
+
+
+class _March:
+    """The windows of a case, one after another.
+
+    Parameters
+    ----------
+    case : its members are those of the solution
+    """
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.period = build_period(case)
+        self.reading = Reading(self.period.model)
+        self.whole = Horizon(
+            self.period.model, case.n_members, case.n_periods, reading=self.reading
+        )
+        self.whole.stack()
+        self.foretold, self.seen = self.period, self.reading
+        self.n_leads = 1
+        rolling = case.foresight.rolling
+        if rolling is not None and rolling.n_leads > 1 and rolling.window > rolling.stride:
+            # what is thought of a period some periods ahead is the same period with other data
+            from wateralloc.foresight.forecast import lead_case
+
+            self.foretold = build_period(lead_case(case))
+            self.seen = Reading(self.foretold.model)
+            self.n_leads = rolling.n_leads
+        _note_lines(self.foretold, self.seen)
+        self.realised = self._nothing_decided()
+        self.bases: list[dict[str, Any]] = [{} for _ in range(case.n_members)]
+        self.former: Horizon | None = None
+        self.told: list[dict[int, _Told]] = [{} for _ in range(case.n_members)]
+        self.drift = np.zeros(case.n_members)
+        self.convergence: list[list[Convergence]] = [[] for _ in range(case.n_members)]
+        self.records: list[list[tuple[int, Any]]] = [[] for _ in range(case.n_members)]
+
+    def _nothing_decided(self) -> Realised:
+        """All columns at nothing, but for those of initial values."""
+        lp = self.whole.stack()
+        decided = sum(np.unique(self.whole.columns[id(v)]).size for v in self._decided())
+        x = np.zeros((self.case.n_members, lp.n_columns))
+        x[:, decided:] = lp.col_lower[:, decided:]
+        columns = [self.whole.columns[id(v)] for v in self.reading.variables]
+        shape = (self.case.n_members, self.case.n_periods)
+        repeats = self.seen.repeats
+        activity = {
+            place: np.zeros(shape)
+            for place, constraint in enumerate(self.seen.constraints)
+            if id(constraint) in repeats.totals and id(constraint) not in repeats.ends
+        }
+        return Realised(columns, x, activity)
+
+    def _decided(self) -> list[Any]:
+        """Variables that are not carried."""
+        carried = {id(note.now) for note in self.reading.repeats.carried}
+        return [v for v in self.reading.variables if id(v) not in carried]
+
+    # --- one window
+
+    def step(self, first: int, count: int, kept: int) -> None:
+        """Solve the window of `count` periods from `first` and keep its first periods."""
+        n_members = self.case.n_members
+        lead = np.clip(np.arange(count) - kept + 1, 0, self.n_leads - 1)
+        rows = np.arange(n_members)[:, None] * self.n_leads + lead
+        sight = Sight(first, self.case.n_periods, rows, self.realised)
+        with self._localised(sight, kept):
+            horizon = Horizon(self.foretold.model, n_members, count, sight, self.seen)
+            horizon.stack()
+            if self.former is not None and horizon.lp.n_rows != self.former.lp.n_rows:
+                self.bases = [{} for _ in range(n_members)]
+            passes = Passes(
+                self.foretold,
+                horizon,
+                names=tuple(member.name for member in self.case.members),
+                bases=self.bases,
+                shown=self._shown(first, count),
+            )
+            found = passes.solve()
+            self._keep(horizon, found, first, kept)
+        self.former, self.bases = horizon, passes.bases
+
+    def _shown(self, first: int, count: int) -> Case:
+        """The case with the periods in sight alone."""
+        line = self.case.timeline
+        part = Timeline(str(line.starts[first]), count, line.step, line.water_year_start)
+        return replace(self.case, timeline=part)
+
+    @contextmanager
+    def _localised(self, sight: Sight, kept: int) -> Iterator[None]:
+        """Let data that stand with a line hold the periods in sight; then keep the lines found."""
+        seen = self.seen
+        whole = {key: data.value for key, data in seen.local.items()}
+        for key, value in whole.items():
+            seen.local[key].set_value(sight.take(value))
+        seen.whole = whole
+        try:
+            yield
+            self._keep_lines(sight, kept, whole)
+        finally:
+            seen.whole = {}
+            for key, value in whole.items():
+                seen.local[key].set_value(value)
+
+    def _keep_lines(self, sight: Sight, kept: int, whole: dict[int, Any]) -> None:
+        """Put the lines of the periods kept, as the program had them, into the whole horizon."""
+        span = slice(sight.first, sight.first + kept)
+        shape = (self.case.n_members, self.case.n_periods)
+        pairs = zip(self.period.model.tangents.all, self.foretold.model.tangents.all, strict=True)
+        for own, line in pairs:
+            for data, used in zip(
+                (own.intercept, *own.slopes), (line.intercept, *line.slopes), strict=True
+            ):
+                before = whole.get(id(data), data.value)
+                values = np.array(np.broadcast_to(before, shape))
+                local = np.broadcast_to(used.value, (shape[0], sight.count))
+                values[:, span] = local[:, :kept]
+                if id(data) in whole:
+                    whole[id(data)] = values
+                else:
+                    data.set_value(values)
+
+    # --- what is kept
+
+    def _keep(self, horizon: Horizon, found: Solution, first: int, kept: int) -> None:
+        x, columns = self.realised.x, self.realised.columns
+        carried = {id(note.now) for note in self.seen.repeats.carried}
+        source, target = [], []
+        for place, variable in enumerate(self.seen.variables):
+            if id(variable) not in carried:
+                source.append(horizon.columns[id(variable)][:kept])
+                target.append(columns[place][first : first + kept])
+        x[:, np.concatenate(target)] = found.x[:, np.concatenate(source)]
+        for place, activity in self.realised.activity.items():
+            body = horizon.activity(self.seen.constraints[place], found.x)
+            activity[:, first : first + kept] = body[:, :kept]
+        for k, stages in enumerate(found.stages):
+            for stage in stages:
+                self._tell(k, stage, horizon, first, kept)
+            self.drift[k] = max(self.drift[k], found.drift[k])
+            self.records[k] += found.records[k]
+        for k, convergence in enumerate(found.convergence):
+            self.convergence[k].append(convergence)
+
+    def _tell(self, k: int, stage: StageOptimum, horizon: Horizon, first: int, kept: int) -> None:
+        """Put what one program tells together with what those before it told."""
+        told = self.told[k].get(stage.goal)
+        if told is None:
+            n_nodes = stage.balance_price.shape[0]
+            told = self.told[k][stage.goal] = _Told(
+                stage.goal, stage.name, stage.sense, stage.unit, stage.value_scale,
+                np.zeros((n_nodes, self.case.n_periods)),
+                {
+                    row.label: np.zeros(self.whole.rows[id(row.constraint)].size)
+                    for row in self.period.rule_rows
+                },
+                stage.certificate,
+            )  # fmt: skip
+        told.name = stage.name
+        told.certificate = told.certificate.worse(stage.certificate)
+        told.iterations += stage.iterations
+        told.seconds += stage.seconds
+        told.cold_again |= stage.cold_again
+        told.balance_price[:, first : first + kept] = stage.balance_price[:, :kept]
+        for row in self.foretold.rule_rows:
+            places, stands_at = horizon.row_places(row.constraint)
+            is_kept = stands_at < kept
+            told.rule_price[row.label][places[is_kept]] = stage.rule_price[row.label][is_kept]
+
+    # --- the end
+
+    def solution(self) -> Solution:
+        """All windows as one solution, its goals by what came of them over the horizon."""
+        self.whole.forget()
+        self.whole.lp = None
+        self.whole.stack()
+        x = self.realised.x
+        stages = []
+        for k in range(self.case.n_members):
+            of_member = []
+            for number, goal in self.period.goals:
+                told = self.told[k][number]
+                value, unit, scale, sense = self._outcome(k, number, goal, told)
+                of_member.append(
+                    StageOptimum(
+                        number, told.name, sense, value * scale, value * scale, unit, scale,
+                        told.balance_price, told.rule_price, told.certificate, told.iterations,
+                        told.seconds, told.cold_again,
+                    )
+                )  # fmt: skip
+            stages.append(tuple(of_member))
+        return Solution(
+            self.period,
+            self.whole,
+            x,
+            tuple(stages),
+            self.drift,
+            {},
+            tuple(map(_together, self.convergence)) if any(self.convergence) else (),
+            tuple(self._together(records) for records in self.records),
+        )
+
+    def _outcome(
+        self, k: int, number: int, goal: Goal, told: _Told
+    ) -> tuple[float, str, float, str]:
+        """What came of a goal over the horizon: value in its expression's unit, unit, scale."""
+        m, x = self.period.model, self.realised.x
+        stage = _Whole(self.whole, k)
+        unit, scale = goal.measure(m, self.case, stage)
+        if isinstance(goal, LinearGoal):
+            truth = goal.truth(m, number, lambda e: self.whole.value(e, x))
+            if truth is not None:
+                sign = 1.0 if goal.sense == "maximise" else -1.0
+                return sign * float(truth[k]), unit, scale, goal.sense
+        expression, sense = goal.outcome(m, number)
+        return float(self.whole.value(expression, x)[k].sum()), unit, scale, sense
+
+    def _together(self, records: list[tuple[int, Any]]) -> tuple[tuple[int, Any], ...]:
+        """Records of all windows, one of each kind a goal."""
+        kinds: dict[tuple[int, str], list[Any]] = {}
+        for number, what in records:
+            kinds.setdefault((number, getattr(what, "rule", type(what).__name__)), []).append(what)
+        joined = []
+        for (number, _), of_kind in kinds.items():
+            if isinstance(of_kind[0], Shared):
+                goal = dict(self.period.goals)[number]
+                joined.append((number, _share_together(self.case, goal, of_kind)))
+            elif isinstance(of_kind[0], PriceOfKeeping):
+                joined.append((number, _price_together(of_kind)))
+            else:
+                joined += [(number, what) for what in of_kind]
+        return tuple(joined)
+
+
+@dataclass
+class _Whole:
+    """Data of the whole horizon, for what goals measure (a part of ``goals.Stage``)."""
+
+    horizon: Horizon
+    member: int
+    sight: tuple[int, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sight = (0, self.horizon.n_periods)
+
+    def data(self, data: Any) -> np.ndarray:
+        return self.horizon.array(data)[self.member]
+
+    known = data
+
+
+def _note_lines(period: Period, reading: Reading) -> None:
+    """Find all data that stand with a line, so that they can hold the periods in sight."""
+    if not reading.tangents:
+        return
+    for constraint in reading.constraints:
+        for expression in reading.row(constraint):
+            if expression is not None:
+                reading.moves(expression)
+    for quantity in period.quantities():
+        for expression in quantity.values.values():
+            reading.moves(expression)
+    for number, goal in period.goals:
+        reading.moves(goal.objective(period.model, number)[0].expr)
+    for tangent in reading.tangents:
+        reading.local |= {id(d): d for d in (tangent.intercept, *tangent.slopes)}
+
+
+def _together(convergence: list[Convergence]) -> Convergence:
+    """How the passes of all windows ended, with the passes of the window that is least true."""
+    if len(convergence) == 1:
+        return convergence[0]
+    worst = max(convergence, key=lambda c: (not c.is_reached, c.passes[c.best - 1].error))
+    n_reached = sum(c.is_reached for c in convergence)
+    why = f"{n_reached} of {len(convergence)} programs converged; shown is the one furthest from it"
+    return Convergence(worst.passes, worst.is_reached, worst.best, f"{why}: {worst.why}")
+
+
+def _share_together(case: Case, goal: Any, shared: list[Shared]) -> Shared:
+    """Awards of all windows of a goal ``share``; a later program takes the place of a former."""
+    awards = []
+    for tier, claimants in enumerate(goal.all_claimants(case)):
+        of_tier: list[Awards] = [one.awards[tier] for one in shared]
+        shape = (len(claimants.names), claimants.n_windows)
+        claim, settled, level = np.zeros(shape), np.zeros(shape, int), np.zeros(shape)
+        for one in of_tier:
+            numbers = one.claimants.numbers
+            at = slice(None) if numbers is None else numbers
+            claim[:, at], settled[:, at] = one.claim, one.settled_in
+            level[:, at] = one.level
+        first = of_tier[0]
+        n_rounds = sum(one.n_rounds for one in of_tier)
+        awards.append(
+            Awards(first.tier, first.rule, first.window, claimants, claim, settled, level, n_rounds)
+        )
+    with_worth = [one for one in shared if one.best_worth is not None and one.worth is not None]
+    return Shared(
+        shared[0].goal,
+        shared[0].title,
+        tuple(awards),
+        sum(one.most for one in shared),
+        sum(one.given for one in shared),
+        sum(one.best_worth for one in with_worth) if with_worth else None,
+        sum(one.worth for one in with_worth) if with_worth else None,
+    )
+
+
+def _price_together(prices: list[PriceOfKeeping]) -> PriceOfKeeping:
+    """The penalty that would keep a rule in every window, and what is missed at any price."""
+    found = [one.price for one in prices if one.price is not None]
+    least = sum(one.least for one in prices)
+    return PriceOfKeeping(prices[0].rule, least, max(found) if found else None)
