@@ -21,7 +21,8 @@ horizon with what lies before them at its value and what lies after them left ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
@@ -326,6 +327,26 @@ class Reading:
                 self.local |= {id(one): one for one in data}
             self._moving[id(expression)] = known
         return known[1]
+
+    @contextmanager
+    def localised(self, sight: Sight) -> Iterator[dict[int, Any]]:
+        """Let data that stand with a line hold the periods in sight, as lines then do.
+
+        Yields
+        ------
+        dict
+            id of data -> its value over the whole horizon, which it has again afterwards
+        """
+        whole = {key: data.value for key, data in self.local.items()}
+        for key, value in whole.items():
+            self.local[key].set_value(sight.take(value))
+        self.whole = whole
+        try:
+            yield whole
+        finally:
+            self.whole = {}
+            for key, value in whole.items():
+                self.local[key].set_value(value)
 
     def value(self, expression: Any) -> Any:
         """Value over the whole horizon of a data expression without lines; computed once."""

@@ -87,7 +87,17 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = folder / "basins" / "red_river" / f"{table}.csv"
         frames = [pd.read_csv(path, dtype=str)] if path.exists() else []
         pd.concat([*frames, pd.read_csv(StringIO(rows), dtype=str)]).to_csv(path, index=False)
+    write_forecasts(folder)
     return folder
+
+
+def write_forecasts(folder: Path) -> None:
+    """Write the forecasts that the page on looking ahead reads: of June 2004, as it came."""
+    record = pd.read_csv(folder / "basins" / "red_river" / "series" / "inflow_m3s.csv")
+    flows = record.melt("date", var_name="node", value_name="inflow_m3s")
+    flows = flows[flows["date"].between("2004-06-11", "2004-06-21")]
+    flows.insert(0, "issued", flows["date"])
+    flows.to_csv(folder / "cases" / "forecasts.csv", index=False)
 
 
 @pytest.mark.parametrize(("page", "text"), list(case_blocks()))

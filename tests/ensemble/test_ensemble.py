@@ -36,7 +36,7 @@ def solved(case: Any, folder: Path, **how: Any) -> Path:
 
 @pytest.mark.parametrize("own", [False, True])
 def test_equals_a_run_of_all_members(river: Path, tmp_path: Path, own: bool) -> None:
-    case = few(river, 7, own=own)
+    case = few(river, 5, own=own)
     folder = solved(case, tmp_path / "out", block=3)
     together = numbers(folder)
     alone = job.run(case).dataset
@@ -46,7 +46,7 @@ def test_equals_a_run_of_all_members(river: Path, tmp_path: Path, own: bool) -> 
 
 
 def test_is_read_like_any_result(river: Path, tmp_path: Path) -> None:
-    case = few(river, 7)
+    case = few(river, 5)
     results = Results.read(solved(case, tmp_path / "out", block=3))
     alone = job.run(case)
     pd.testing.assert_frame_equal(results.tables()["metrics"], alone.tables()["metrics"])
@@ -56,16 +56,15 @@ def test_is_read_like_any_result(river: Path, tmp_path: Path) -> None:
 
 
 def test_blocks_change_nothing(river: Path, tmp_path: Path) -> None:
-    case = few(river, 7)
-    folders = [solved(case, tmp_path / f"{size}", block=size) for size in (7, 2, 3)]
-    assert_same(folders[0], folders[1])
-    assert_same(folders[0], folders[2])
+    case = few(river, 5)
+    whole, in_pieces = (solved(case, tmp_path / f"{size}", block=size) for size in (5, 2))
+    assert_same(whole, in_pieces)
 
 
 def test_order_of_members_changes_nothing(river: Path, tmp_path: Path) -> None:
-    case = few(river, 6)
+    case = few(river, 4)
     forwards = numbers(solved(case, tmp_path / "forwards", block=2))
-    backwards = solved(case.with_members([5, 4, 3, 2, 1, 0]), tmp_path / "backwards", block=2)
+    backwards = solved(case.with_members([3, 2, 1, 0]), tmp_path / "backwards", block=2)
     by_member = numbers(backwards).sel(member=forwards["member"])
     for name, values in forwards.data_vars.items():
         if "member" in values.dims:
@@ -85,7 +84,7 @@ def test_failed_member_is_told_and_stops_no_other(tmp_path: Path) -> None:
     found = run_ensemble(case, tmp_path / "out", workers=1, block=3)
     assert [failed["member"] for failed in found.failed] == ["1801-03", "1804-03"]
     assert all(failed["kind"] == "Infeasible" for failed in found.failed)
-    assert "python 'python'" in found.failed[0]["reason"]
+    assert "python.watched" in found.failed[0]["reason"]
     table = pd.read_csv(found.folder / "failed.csv")
     assert list(table["member"]) == ["1801-03", "1804-03"]
     others = case.with_members([0, 2, 3, 5])
@@ -167,7 +166,7 @@ def test_other_settings_are_not_mixed(river: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="E361 holds members of another run: the members changed"):
         solved(few(river, 5), tmp_path / "out")
     other = replace(case, goals=case.goals[:-1])
-    with pytest.raises(InputError, match="the settings changed since; .* --restart"):
+    with pytest.raises(InputError, match=r"the settings changed since; .* --restart"):
         solved(other, tmp_path / "out")
     folder = solved(other, tmp_path / "out", restart=True)
     assert numbers(folder).sizes["goal"] == 2

@@ -52,7 +52,7 @@ def test_faults_of_all_combinations_at_once(tmp_path: Path) -> None:
     vary = {"hydrology.scale": ["-1", "-2"]}
     with pytest.raises(InputError) as caught:
         run_sweep(small(tmp_path), vary, tmp_path / "out", workers=1)
-    assert str(caught.value).count("hydrology.scale") == 2
+    assert [fault.code for fault in caught.value.faults] == ["E303", "E303"]
     assert not (tmp_path / "out").exists()
 
 
@@ -73,8 +73,9 @@ def test_names_of_folders_are_safe() -> None:
 
 def test_sweep_command(tmp_path: Path) -> None:
     path, out = small(tmp_path), tmp_path / "out"
-    vary = ("--vary", "hydrology.scale=1.0,0.5", "--vary", "timeline.periods=2,3")
+    vary = ("--vary", "hydrology.scale=1.0,0.5", "--vary", "timeline.periods=2")
     text = command("sweep", path, *vary, "--workers", 1, "--out", out)
-    assert text.count("0.5") >= 2
-    assert len(pd.read_csv(out / "sweep.csv")) == 4
+    assert "hydrology.scale" in text
+    assert "members never short" in text
+    assert len(pd.read_csv(out / "sweep.csv")) == 2
     command("sweep", path, "--vary", "hydrology.scale", code=2)

@@ -16,7 +16,10 @@ from wateralloc.period import build_period
 GOLDEN = Path(__file__).parent / "golden" / "end_storage.lp"
 
 
-def lakes(folder, goals=(), asked=20, largest=(60, 30), initial=None, more=None, works=(), **goal):
+def lakes(
+    folder, goals=(), asked=20, largest=(60, 30), initial=None, flood=54, more=None, works=(),
+    links=(), **goal,
+):  # fmt: skip
     """Lakes a, b, ... each with a gate to the town; full at the start but for `initial`."""
     names = "abcd"[: len(largest)]
     initial = largest if initial is None else initial
@@ -30,7 +33,7 @@ def lakes(folder, goals=(), asked=20, largest=(60, 30), initial=None, more=None,
             {"name": "town", "kind": "junction"},
             {"name": "sea", "kind": "sink"},
         ],
-        links=[
+        links=links or [
             *({"name": f"from_{name}", "from": name, "to": "town", "kind": "turbine"}
               for name in names),
             {"name": "lower", "from": "town", "to": "sea", "kind": "reach"},
@@ -47,7 +50,7 @@ def lakes(folder, goals=(), asked=20, largest=(60, 30), initial=None, more=None,
         ],
         patterns=[
             {"pattern": "flood", "start": day, "value": value, "unit": "hm3"}
-            for day, value in (("01-01", 1000), ("01-03", 54), ("01-04", 1000))
+            for day, value in (("01-01", 1000), ("01-03", flood), ("01-04", 1000))
         ],
         demands=[
             {"name": "town", "node": "town", "sector": "domestic", "annual_hm3": asked * 365},
@@ -71,9 +74,7 @@ def test_what_is_missing_is_spread_by_shares_of_active_storage(tmp_path):
     """
     solution, values = solve(lakes(tmp_path, target="full"))
     assert left(values) == pytest.approx([18, 12])
-    _, total, largest = solution.stages[0]
-    assert (total.name, total.unit) == ("2 end storage of all", "hm3")
-    assert total.value == pytest.approx(54)
+    _, largest = solution.stages[0]
     assert largest.name == "2 end storage of all, largest share missing"
     assert largest.unit == "fraction of active storage"
     assert largest.value == pytest.approx(0.6)
@@ -85,11 +86,42 @@ def test_a_lake_that_is_low_in_any_case_leaves_no_tie_between_the_others(tmp_pat
     solution, values = solve(lakes(tmp_path, target="full", largest=(60, 30, 50),
                                    initial=(60, 30, 0)))  # fmt: skip
     assert left(values) == pytest.approx([18, 12, 0])
-    assert [stage.name.partition(", ")[2] for stage in solution.stages[0][2:]] == [
+    assert [stage.name.partition(", ")[2] for stage in solution.stages[0][1:]] == [
         "largest share missing",
         "largest share missing but for 1",
     ]
-    assert [stage.value for stage in solution.stages[0][2:]] == pytest.approx([1, 0.6])
+    assert [stage.value for stage in solution.stages[0][1:]] == pytest.approx([1, 0.6])
+
+
+def test_the_volume_missing_leaves_to_later_goals_in_which_lake(tmp_path):
+    """54 are missing in any case; a later goal fills b, and with a tolerance takes 5.4 more."""
+    goals = [{"maximise": {"quantity": "storage_end", "of": ["b"], "when": "last"}},
+             {"maximise": "outflow"}]  # fmt: skip
+    solution, values = solve(lakes(tmp_path, goals, target="full", missing="volume"))
+    assert left(values) == pytest.approx([0, 30])
+    stage = solution.stages[0][1]
+    assert (stage.name, stage.unit) == ("2 end storage of all", "hm3")
+    assert stage.value == pytest.approx(54)
+    _, values = solve(lakes(tmp_path / "loose", goals, target="full", missing="volume", asked=15,
+                            tolerance=0.1))  # fmt: skip
+    assert left(values) == pytest.approx([15 - 3.9, 30])
+
+
+@pytest.mark.parametrize(("gate", "kept"), [(None, [28, 17]), (8, [36, 9])])
+def test_an_upper_lake_helps_a_lower_one(tmp_path, gate, kept):
+    """a (60) stands above b (30): 45 of 90 go to the town.
+
+    Of 54 and 30 hm3 both then miss the same share, 39 / 90: 28 and 17 are left.
+    A gate of a that passes 8 a day lets 24 down in all: 36 are left of a, and 9 of b.
+    """
+    case = lakes(tmp_path, target="full", asked=15,
+                 links=[{"name": "from_a", "from": "a", "to": "b", "kind": "turbine",
+                         "capacity_hm3_day": gate},
+                        {"name": "from_b", "from": "b", "to": "town", "kind": "turbine"},
+                        {"name": "lower", "from": "town", "to": "sea",
+                         "kind": "reach"}])  # fmt: skip
+    _, values = solve(case)
+    assert left(values) == pytest.approx(kept)
 
 
 def test_order_of_lakes_changes_nothing(tmp_path):
@@ -99,7 +131,7 @@ def test_order_of_lakes_changes_nothing(tmp_path):
     for k, order in enumerate(([0, 1, 2, 3], [3, 1, 0, 2], [2, 3, 1, 0])):
         case = lakes(tmp_path / str(k), largest=size[order].tolist(), initial=start[order].tolist(),
                      target_hm3={n: float(size[i]) for n, i in zip("abcd", order, strict=True)},
-                     asked=15)  # fmt: skip
+                     flood=1000, asked=15)  # fmt: skip
         _, values = solve(case)
         share = np.array(left(values)) / size[order]
         shares.append(share[np.argsort(order)])
@@ -136,7 +168,7 @@ def test_targets_by_date_count_on_the_last_day(tmp_path):
 
 
 def test_each_member_has_its_own_end(tmp_path):
-    """A member without inflow misses 54 in all; one in which b gets 24 on the first day 30."""
+    """Without inflow 6 are left of 66; where b gets 24 on the first day, 30."""
     case = lakes(tmp_path, target="full", initial=(60, 6))
     none = np.zeros((2, 3))
     in_b = none.copy()
@@ -147,21 +179,24 @@ def test_each_member_has_its_own_end(tmp_path):
         given={"inflow": {"a": none, "b": in_b}},
     )
     solution, _ = solve(case)
-    assert [stages[1].value for stages in solution.stages] == pytest.approx([78, 54])
+    assert [stages[1].value for stages in solution.stages] == pytest.approx([78 / 90, 54 / 90])
     end = {r: solution.value(solution.period.model.storage_end[r])[:, 2] for r in "ab"}
-    # dry: of 66, 60 go, and b with its 6 of 30 is emptied last: a misses more only if b has it all
     assert end["a"] + end["b"] == pytest.approx([6, 30])
     assert end["a"][1] == pytest.approx(18)
     missing = np.array([(54 - end["a"][0]) / 60, (30 - end["b"][0]) / 30])
     assert missing[0] == pytest.approx(missing[1])
 
 
-def test_a_tolerance_leaves_the_spread_to_later_goals(tmp_path):
-    """A tenth of 54 may be missing besides: 5.4 go to the sea, and what is left is all in b."""
-    goals = [{"maximise": {"quantity": "storage_end", "of": ["b"], "when": "last"}}]
-    solution, values = solve(lakes(tmp_path, goals, target="full", tolerance=0.1))
-    assert left(values)[1] == pytest.approx(30)
-    assert [stage.goal for stage in solution.stages[0]] == [1, 2, 3]
+def test_a_gradual_target_is_reached_at_the_end_of_its_span(tmp_path):
+    """From 60 on 31 December by 30 on 3 January: 50, 40, 30, day by day; what is above flows on."""
+    curve = [{"from": "01-01", "to": "01-03", "value": 30}, {"from": "01-04", "to": "12-31",
+                                                             "value": 60}]  # fmt: skip
+    more = {"foresight": "simulate"}
+    case = lakes(tmp_path, [{"maximise": "outflow"}], 0, target_hm3={"a": curve}, gradual=True,
+                 more=more)  # fmt: skip
+    solution = look_ahead(case)
+    storage = solution.value(solution.period.model.storage_end["a"])[0]
+    assert storage == pytest.approx([50, 40, 30])
 
 
 def test_a_lake_that_is_not_yet_there_misses_nothing(tmp_path):
@@ -171,7 +206,8 @@ def test_a_lake_that_is_not_yet_there_misses_nothing(tmp_path):
     )
     solution, values = solve(case)
     assert values["storage_end"]["b"] == pytest.approx([0, 0, 0])
-    assert solution.stages[0][1].value == pytest.approx(54)
+    # 54 lack of a, whose share counts in its active storage
+    assert solution.stages[0][1].value == pytest.approx(54 / 60)
 
 
 # --- at the end of what is in sight -------------------------------------------------------------
@@ -287,6 +323,13 @@ def test_a_penalty_in_money_is_weighed_against_water_left(tmp_path):
         ({"target_m": {"b": 103.5}}, "E241 target 103.5 m of 'b' is above .* 103 m"),
         ({"target_m": {"b": 99}}, "E222 level 99 m of 'b' is below its curve, which starts at 100"),
         ({"target_hm3": {"b": "pattern:food"}}, "E223 unknown pattern 'food'; did you mean"),
+        ({"target": "full", "tolerance": 0.1}, "E303 .* of one sum; add `missing: volume`"),
+        ({"value_per_m3": 3, "missing": "share"}, "E303 .* leave out `missing`"),
+        ({"target": "full", "gradual": True}, "E303 .* leave out `gradual`"),
+        (
+            {"target_hm3": {"b": {"months": [1], "value": 3}}, "gradual": True},
+            "E303 target of 'b' does not name every day",
+        ),
         ({"values": {"a": []}}, "E225 reservoir 'a' has no blocks"),
     ],
 )

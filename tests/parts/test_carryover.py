@@ -12,7 +12,7 @@ from wateralloc.parts.carryover import worth_of
 GOLDEN = Path(__file__).parent / "golden" / "carryover.lp"
 FIRST = {"name": "first", "reservoir": "lake", "block_least_hm3": 2, "block_most_hm3": 10,
          "carryover_value_vnd_m3": 5}  # fmt: skip
-REST = {"name": "rest", "reservoir": "lake", "block_most_hm3": 20, "carryover_value_vnd_m3": 1}
+REST = {"name": "rest", "reservoir": "lake", "block_most_hm3": 12, "carryover_value_vnd_m3": 1}
 BLOCKS = [REST, FIRST]  # in any order
 
 
@@ -24,10 +24,10 @@ def lake(folder, *, blocks=BLOCKS, price=3, inflows=(20, 15), goals=({"net_benef
         periods=len(inflows),
         goals=list(goals),
         nodes=[{"name": "lake", "kind": "reservoir"}, {"name": "sea", "kind": "sink"}],
-        links=[{"name": "canal", "from": "lake", "to": "sea", "kind": "canal", "may_circle": "",
+        links=[{"name": "canal", "from": "lake", "to": "sea", "kind": "canal",
                 "cost_vnd_m3": -price}],
         reservoirs=[{"name": "lake", "dead_hm3": 0, "normal_hm3": 100, "initial_hm3": 5,
-                     "target_hm3": 0, "storage_loss_fraction": 0.1, **more.pop("lake", {})}],
+                     "target_hm3": 0, "storage_loss_fraction": 0.5, **more.pop("lake", {})}],
         carryover_values=blocks,
         series=series,
         **more,
@@ -35,30 +35,30 @@ def lake(folder, *, blocks=BLOCKS, price=3, inflows=(20, 15), goals=({"net_benef
 
 
 def test_water_is_kept_where_it_is_worth_more_than_sold(tmp_path):
-    """Kept water is worth 5 each day, up to 10 hm3; beyond, 1 a day: sold at 3 instead.
+    """Kept water is worth 5 each day, up to 10 hm3; beyond, 1, and half of it 3 the day after.
 
-    Day 1: 5 - 0.5 lost + 20 - 10 kept = 14.5 sold; day 2: 10 - 1 + 15 - 10 = 14 sold.
+    So it is sold at 3: 5 - 2.5 lost + 20 - 10 kept on day 1, 10 - 5 lost + 15 - 10 kept on day 2.
     """
     _, values = solve(lake(tmp_path))
-    assert values["flow_in"]["canal"] == pytest.approx([14.5, 14])
+    assert values["flow_in"]["canal"] == pytest.approx([12.5, 10])
     assert values["storage_end"]["lake"] == pytest.approx([10, 10])
-    assert values["storage_loss"]["lake"] == pytest.approx([0.5, 1])
+    assert values["storage_loss"]["lake"] == pytest.approx([2.5, 5])
     assert values["carryover_value"]["lake"] == pytest.approx([50, 50])
-    assert values["cost"]["canal"] == pytest.approx([-43.5, -42])
+    assert values["cost"]["canal"] == pytest.approx([-37.5, -30])
 
 
 def test_upper_block_fills_when_selling_brings_less(tmp_path):
-    """Sold at 0.5: all of 24.5 stays, worth 10 x 5 + 14.5; then 22.05 + 15, 30 of it valued, 7.05
-    sold rather than kept for nothing."""
+    """At 0.5 the blocks of 10 and 12 hm3 fill; of 22.5 the rest is sold rather than kept for
+    nothing, and of 11 + 15 on day 2."""
     _, values = solve(lake(tmp_path, price=0.5))
-    assert values["storage_end"]["lake"] == pytest.approx([24.5, 30])
-    assert values["carryover_value"]["lake"] == pytest.approx([64.5, 70])
-    assert values["flow_in"]["canal"] == pytest.approx([0, 7.05])
+    assert values["storage_end"]["lake"] == pytest.approx([22, 22])
+    assert values["carryover_value"]["lake"] == pytest.approx([62, 62])
+    assert values["flow_in"]["canal"] == pytest.approx([0.5, 4])
 
 
 def test_least_of_a_block_must_be_there(tmp_path):
-    """At 9 a m3 all would be sold, but 2 hm3 stay in the first block."""
-    _, values = solve(lake(tmp_path, price=9))
+    """At 20 a m3 all would be sold, but 2 hm3 stay in the first block."""
+    _, values = solve(lake(tmp_path, price=20))
     assert values["storage_end"]["lake"] == pytest.approx([2, 2])
 
 
@@ -81,16 +81,16 @@ def test_one_block_without_limits_is_the_storage_and_may_cost(tmp_path):
     assert values["storage_end"]["lake"] == pytest.approx([0, 0])
     assert not solution.period.model.carryover_blocks
     _, values = solve(lake(tmp_path / "2", blocks=blocks, price=-9))
-    assert values["storage_end"]["lake"] == pytest.approx([24.5, 37.05])
-    assert values["carryover_value"]["lake"] == pytest.approx([-24.5, -37.05])
+    assert values["storage_end"]["lake"] == pytest.approx([22.5, 26.25])
+    assert values["carryover_value"]["lake"] == pytest.approx([-22.5, -26.25])
 
 
 def test_results_hold_the_worth_whatever_the_goal(tmp_path):
     """A goal that cares for storage alone leaves the blocks free; the report fills the dearest."""
     goals = [{"maximise": {"quantity": "storage_end", "when": "last"}}]
     _, values = solve(lake(tmp_path, goals=goals))
-    assert values["storage_end"]["lake"][-1] == pytest.approx(37.05)
-    assert values["carryover_value"]["lake"][-1] == pytest.approx(50 + 20)
+    assert values["storage_end"]["lake"][-1] == pytest.approx(26.25)
+    assert values["carryover_value"]["lake"][-1] == pytest.approx(50 + 12)
 
 
 def test_worth_of_a_block_without_limit():
@@ -122,9 +122,7 @@ def test_blocks_that_contradict_themselves(tmp_path, block, code, text):
 def test_blocks_that_contradict_themselves_on_a_day(tmp_path, series, code, text):
     block = {key: value for key, value in FIRST.items() if key != series}
     values = {"block_least_hm3": [2, 11], "carryover_value_vnd_m3": [5, -1]}[series]
-    case = lake(
-        tmp_path, blocks=[block, REST], series={series: {"date": days(2), "first": values}}
-    )
+    case = lake(tmp_path, blocks=[block, REST], series={series: {"date": days(2), "first": values}})
     with pytest.raises(CaseError, match=code) as caught:
         solve(case)
     assert text in str(caught.value)

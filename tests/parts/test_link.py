@@ -57,6 +57,39 @@ def test_lag_loss_and_cost(tmp_path):
     assert solution.stages[0][0].value == 120
 
 
+def test_cost_by_date_and_gain_on_the_way(tmp_path):
+    """Two canals, one dear on day 1, the other always at 3; the cheap one gains a tenth."""
+    ways = [{"name": name, "from": "spring", "to": "sea", "kind": "canal"} for name in ("a", "b")]
+    ways[0]["loss_fraction"], ways[1]["cost_vnd_m3"] = -0.1, 3
+    case = make_case(
+        tmp_path,
+        periods=2,
+        goals=[{"minimise": "cost"}],
+        nodes=NODES,
+        links=ways,
+        series=inflow(spring=[10, 20]) | {"cost_vnd_m3": {"date": days(2), "a": [4, -1]}},
+    )
+    _, values = solve(case)
+    assert values["flow_in"] == {"a": [0, 20], "b": [10, 0], "sea": [10, 22]}
+    assert values["loss"]["a"] == [0, -2]
+    assert values["cost"] == {"a": [0, -20], "b": [30, 0]}
+
+
+def test_links_with_a_capacity_each_are_the_pieces_of_a_cost(tmp_path):
+    """The first 4 hm3 a day cost 1 a m3, the next 5, and what is left 9."""
+    pieces = [
+        {"name": f"piece_{price}", "from": "spring", "to": "sea", "kind": "canal",
+         "cost_vnd_m3": price, "capacity_hm3_day": most}
+        for price, most in ((5, 3), (1, 4), (9, None))
+    ]  # fmt: skip
+    case = make_case(
+        tmp_path, periods=2, goals=[{"minimise": "cost"}], nodes=NODES, links=pieces,
+        series=inflow(spring=[6, 10]),
+    )  # fmt: skip
+    _, values = solve(case)
+    assert [values["flow_in"][f"piece_{price}"] for price in (1, 5, 9)] == [[4, 4], [2, 3], [0, 3]]
+
+
 def test_capacity_and_minimum_choose_between_links(tmp_path):
     """30 hm3 a day: at least 4 and at most 12 by the dear canal, the rest by the cheap one."""
     links = [
@@ -170,7 +203,10 @@ def test_lag_beyond_the_horizon(tmp_path, lag):
     assert of_river(case) == [[4, 4, 4], [20, 26, 42], [26, 42, 68]]
 
 
-@pytest.mark.parametrize("link", [{"lag_h": 1}, {"lag_periods": 0.1}, {"muskingum_k_h": 1}])
+@pytest.mark.parametrize(
+    "link",
+    [{"lag_h": 1}, {"lag_periods": 0.1}, {"muskingum_k_h": 1}, {"may_circle": "true"}],
+)
 def test_water_does_not_circle_for_nothing_where_it_takes_time(tmp_path, link):
     ways = [("spring", "pond"), ("pond", "spring"), ("pond", "sea")]
     links = [{"name": f"{up}_{down}", "from": up, "to": down, "kind": "canal"} for up, down in ways]
@@ -179,6 +215,21 @@ def test_water_does_not_circle_for_nothing_where_it_takes_time(tmp_path, link):
         read_basin(write_basin(tmp_path, nodes=nodes, links=links))
     links[1] |= link
     read_basin(write_basin(tmp_path, nodes=nodes, links=links))
+
+
+@pytest.mark.parametrize(("prices", "is_free"), [([2, 1], False), ([2, -1], True)])
+def test_cost_by_date_keeps_water_from_circling(tmp_path, prices, is_free):
+    """Only where it costs something on every day."""
+    ways = [("spring", "pond"), ("pond", "spring"), ("pond", "sea")]
+    links = [{"name": f"{up}_{down}", "from": up, "to": down, "kind": "canal"} for up, down in ways]
+    nodes = [*NODES, {"name": "pond", "kind": "junction"}]
+    series = {"cost_vnd_m3": {"date": days(2), "pond_spring": prices}}
+    folder = write_basin(tmp_path, nodes=nodes, links=links, series=series)
+    if not is_free:
+        read_basin(folder)
+        return
+    with pytest.raises(TopologyError, match="E253"):
+        read_basin(folder)
 
 
 @pytest.mark.parametrize("lag", [0.3, 8.0, 9.5, 14.0, 31.4])

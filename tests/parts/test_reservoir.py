@@ -7,7 +7,7 @@ import pytest
 
 from tests.small import check_golden, days, inflow, make_case, solve
 from wateralloc.basin import Curve
-from wateralloc.errors import CaseError, TableError
+from wateralloc.errors import CaseError, TableError, TopologyError
 from wateralloc.horizon import Horizon
 from wateralloc.parts.reservoir import area_line, storage_limits
 from wateralloc.period import build_period
@@ -107,6 +107,43 @@ def test_target_band_at_the_end(tmp_path):
     _, values = solve(case)
     assert values["storage_end"]["lake"][-1] == 60
     assert sum(values["outflow"]["sea"]) == pytest.approx(50)
+
+
+def test_storage_loss_is_a_share_of_what_was_stored(tmp_path):
+    """A fifth is lost on day 2, a tenth is gained on day 3; nothing else leaves."""
+    series = {"storage_loss_fraction": {"date": days(3), "lake": [0, 0.2, -0.1]}}
+    case = lake(tmp_path, asked=0, goal={"maximise": "storage_end"}, series=series, target_hm3=10)
+    _, values = solve(case)
+    assert values["storage_loss"]["lake"] == [0, 6, -2.4]
+    assert values["storage_end"]["lake"] == [30, 24, 26.4]
+
+
+def test_reservoir_without_normal_storage_has_no_limit(tmp_path):
+    case = lake(tmp_path, (500, 0, 0), goal={"maximise": "storage_end"}, asked=0, normal_hm3=None)
+    _, values = solve(case)
+    assert values["storage_end"]["lake"] == [520, 520, 520]
+
+
+def test_closed_lake_needs_no_way_out(tmp_path):
+    """A lake without a limit takes what comes; one with a limit would have to overflow."""
+
+    def closed(folder, **size):
+        return make_case(
+            folder,
+            periods=2,
+            goals=[{"maximise": "storage_end"}],
+            nodes=[{"name": "lake", "kind": "reservoir"}, {"name": "head", "kind": "inflow"},
+                   {"name": "sea", "kind": "sink"}],
+            links=[{"name": "in", "from": "head", "to": "lake", "kind": "reach"},
+                   {"name": "by", "from": "head", "to": "sea", "kind": "reach"}],
+            reservoirs=[{"name": "lake", "dead_hm3": 0, "initial_hm3": 1, **size}],
+            series=inflow(head=[3, 4]),
+        )  # fmt: skip
+
+    _, values = solve(closed(tmp_path / "free"))
+    assert values["storage_end"]["lake"] == [4, 8]
+    with pytest.raises(TopologyError, match="E252 water cannot leave 'lake'"):
+        closed(tmp_path / "full", normal_hm3=9)
 
 
 def test_release_and_spill_are_told_apart(tmp_path):

@@ -14,6 +14,7 @@ from tests.small import make_case
 from wateralloc.case import Case
 from wateralloc.errors import CaseError, Infeasible
 from wateralloc.foresight import solve
+from wateralloc.foresight.information import value_of_information
 from wateralloc.foresight.perfect import solve_perfect
 from wateralloc.foresight.risk import Risk
 from wateralloc.foresight.ties import find_ties
@@ -389,3 +390,55 @@ def test_lines_follow_the_solution_of_all_members(tmp_path: Path, risk: Any) -> 
     np.testing.assert_allclose(energy, [10 * 95 * gwh, 35 * 107.5 * gwh], rtol=2e-3)
     best = {"expected": energy.mean(), "worst": energy.min()}
     assert solution.joint[0].value == pytest.approx(best[risk], rel=1e-6)
+
+
+# --- what information is worth ------------------------------------------------------------------
+
+
+def test_value_of_information(tmp_path: Path) -> None:
+    """Known beforehand, the contract is 2 in the dry member and 6 in the wet one: 12 in the mean.
+
+    Together it is 6, worth 8.  For the mean river of 8 it is 4: 12 in the wet member, and 12 less
+    the penalty of 2 hm3 in the dry one, 7 in the mean.
+    """
+    (found,) = value_of_information(contract(tmp_path, 5))
+    assert (found.goal, found.title, found.over) == (
+        1, "net benefit, penalties of owed", "mean of members",
+    )  # fmt: skip
+    assert found.wait_and_see / DAYS == pytest.approx(12)
+    assert found.two_stage / DAYS == pytest.approx(8)
+    assert found.of_mean is not None
+    assert found.of_mean / DAYS == pytest.approx(7)
+    assert found.perfect_information / DAYS == pytest.approx(4)
+    assert found.stochastic_solution / DAYS == pytest.approx(1)
+
+
+def test_plan_for_the_mean_that_cannot_be_kept(tmp_path: Path) -> None:
+    """The farm's 5 hm3 of the mean river are not in the dry one: of its deficit of 6 less 4."""
+    case = futures(tmp_path, [4, 6], goals=[{"meet": {}}])
+    (found,) = value_of_information(case)
+    assert found.of_mean is None
+    assert found.stochastic_solution == np.inf
+    assert found.two_stage == pytest.approx(2 / 6)
+    assert found.wait_and_see == pytest.approx(1 / 6)
+    assert found.perfect_information == pytest.approx(1 / 6)
+
+
+def test_value_of_information_needs_decisions(tmp_path: Path) -> None:
+    case = futures(tmp_path, [4, 6], more={"foresight": "perfect"})
+    with pytest.raises(ValueError, match="nothing is decided beforehand"):
+        value_of_information(case)
+
+
+def test_limits_that_leave_no_value_in_common_are_told(tmp_path: Path) -> None:
+    """The farm takes 2 at the least in the dry member, and 1 at the most in the wet one."""
+    case = futures(tmp_path, [4, 6])
+    period = build_period(case)
+    m = period.model
+    horizon = Horizon(m, 2, 1)
+    lp = horizon.stack()
+    farm = horizon.columns[id(m.withdrawal["farm"])]
+    lp.col_lower[0, farm], lp.col_upper[1, farm] = 2 * DAYS, 1 * DAYS
+    passes = JointPasses(period, horizon, find_ties(period, horizon), Risk())
+    with pytest.raises(Infeasible, match=r"withdrawal of 'farm' .* 2002-01 by -31 hm3"):
+        passes.solve()

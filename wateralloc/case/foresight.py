@@ -100,7 +100,7 @@ class TwoStage(_Keys):
     """All members in one program; some decisions are the same in all of them."""
 
     decisions: Annotated[
-        dict[str, tuple[str, ...] | Literal["all"]],
+        dict[str, Annotated[tuple[str, ...], Field(min_length=1)] | Literal["all"]],
         Field(
             min_length=1,
             description="what is decided before the hydrology is known: quantity -> its items",

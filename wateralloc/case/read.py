@@ -116,6 +116,8 @@ class _Reader:
         rules = self._rules(basin, is_sound)
         goals = self._goals(basin, is_sound)
         self._check_penalties([goal for goal, _ in goals])
+        if keys is not None and keys.foresight.two_stage is not None:
+            self._check_decisions(keys.foresight.two_stage, basin, is_sound)
         item = items.get("hydrology")
         # its own faults are found among the keys of the case
         hydrology = Checker(Findings()).check(Hydrology, item, "") if item else Hydrology()
@@ -332,6 +334,14 @@ class _Reader:
                 goals.append((goal, item.at))
                 self._check_names(goal, body, basin, is_sound)
         return goals
+
+    def _check_decisions(self, keys: TwoStage, basin: Basin | None, is_sound: bool) -> None:
+        """Check the names of what two_stage decides beforehand: a quantity and items of it."""
+        at = self.items.deepest(("foresight", "two_stage", "decisions"))
+        for name, items in keys.decisions.items():
+            named = {"quantity": name, "of": () if isinstance(items, str) else items}
+            quantity = find("goals")["maximise"].model_validate(named)
+            self._check_names(quantity, at.deepest((name,)), basin, is_sound)
 
     def _list(self, key: str) -> list[Item]:
         item = self.items.get(key)

@@ -1,7 +1,8 @@
 """The commands: read, check, solve, print."""
 
-from wateralloc.cli import imports
 from wateralloc.cli import ensemble as ensemble
+from wateralloc.cli import foresight as foresight
+from wateralloc.cli import imports
 from wateralloc.cli import members as members
 from wateralloc.cli.base import app, main
 

@@ -217,7 +217,7 @@ def _print_ensemble(found: Ensemble, lang: Language) -> None:
     with xr.open_dataset(found.folder / DATASET, engine="netcdf4") as dataset:
         for scope in ("sector", "region"):
             table = deficits(found, scope)
-            table.index = [  # type: ignore[assignment]
+            table.index = [
                 say("all") if name == "all" else word(dataset, scope, name, lang)
                 for name in table.index
             ]

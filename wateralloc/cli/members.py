@@ -20,7 +20,7 @@ from wateralloc.cli.base import (
 )
 from wateralloc.errors import shown
 
-MOST_ROWS = 40
+MOST_ROWS = 60
 """Members that are listed one by one."""
 
 WORDS: dict[str, dict[str, str]] = {
@@ -121,8 +121,8 @@ def members(
     if is_synthetic and not is_long:
         shown_rows = shown_rows.drop(columns=["record_start", "record_end"])
     title = f"{say(read.title[lang])}: {len(listed)} {say('members')}"
-    shares = ["share_of_mean", "exceedance"]
-    _print_frame(shown_rows, title, say, shares=shares, decimals=0)
+    places = {"inflow_hm3": 0, "share_of_mean": 3, "missing_hm3": 0}
+    _print_frame(shown_rows, title, say, shares=["exceedance"], decimals=places)
     table = listed.reset_index()
     if is_synthetic:
         from wateralloc.case.synthetic import annual_volumes, compare_members
@@ -133,6 +133,7 @@ def members(
         places = {name: 0 if name.startswith(("mean", "sd")) else 2 for name in whole.columns}
         _print_frame(whole, say("whole basin, by month [m3/s]"), say, decimals=places)
         found = summarise(table)
+        found.index = found.index.map(say)
         places = {"ratio": 2, "difference": 2, "least": 2, "most": 2}
         text = say("all sites and months: synthetic against record")
         _print_frame(found, text, say, shares=["within"], decimals=places)

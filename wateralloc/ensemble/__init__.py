@@ -6,7 +6,7 @@ written whole or not at all; the blocks of a folder become one result when all a
 
 from __future__ import annotations
 
-from wateralloc.ensemble.run import run_ensemble
+from wateralloc.ensemble.run import Ensemble, run_ensemble
 from wateralloc.ensemble.sweep import Sweep, run_sweep
 
-__all__ = ["Sweep", "run_ensemble", "run_sweep"]
+__all__ = ["Ensemble", "Sweep", "run_ensemble", "run_sweep"]

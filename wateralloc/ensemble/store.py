@@ -168,7 +168,7 @@ class Store:
     def records(self) -> dict[Path, dict[str, Any]]:
         """Records of the finished blocks by their file, in the order of their members."""
         found = {}
-        for path in sorted((self.folder / BLOCKS).glob("*.nc")):
+        for path in sorted((self.folder / BLOCKS).glob("[0-9]*.nc")):
             try:
                 found[path] = read_record(path)
             except (OSError, ValueError) as error:

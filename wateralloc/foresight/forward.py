@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -49,7 +48,7 @@ def solve_forward(case: Case, progress: Progress | None = None) -> Solution:
     started = time.perf_counter()
     if case.foresight.misses_hard_rules:
         case = _give_way(case)
-    march = _March(case)
+    march = March(case)
     built = time.perf_counter()
     windows = list(_windows(case))
     for done, window in enumerate(windows, 1):
@@ -101,7 +100,7 @@ class _Told:
     cold_again: bool = False
 
 
-class _March:
+class March:
     """The windows of a case, one after another.
 
     Parameters
@@ -127,7 +126,7 @@ class _March:
             self.foretold = build_period(lead_case(case))
             self.seen = Reading(self.foretold.model)
             self.n_leads = rolling.n_leads
-        _note_lines(self.foretold, self.seen)
+        note_lines(self.foretold, self.seen)
         self.realised = self._nothing_decided()
         self.bases: list[dict[str, Any]] = [{} for _ in range(case.n_members)]
         self.former: Horizon | None = None
@@ -165,7 +164,7 @@ class _March:
         lead = np.clip(np.arange(count) - kept + 1, 0, self.n_leads - 1)
         rows = np.arange(n_members)[:, None] * self.n_leads + lead
         sight = Sight(first, self.case.n_periods, rows, self.realised)
-        with self._localised(sight, kept):
+        with self.seen.localised(sight) as whole:
             horizon = Horizon(self.foretold.model, n_members, count, sight, self.seen)
             horizon.stack()
             if self.former is not None and horizon.lp.n_rows != self.former.lp.n_rows:
@@ -179,6 +178,7 @@ class _March:
             )
             found = passes.solve()
             self._keep(horizon, found, first, kept)
+            self._keep_lines(sight, kept, whole)
         self.former, self.bases = horizon, passes.bases
 
     def _shown(self, first: int, count: int) -> Case:
@@ -186,22 +186,6 @@ class _March:
         line = self.case.timeline
         part = Timeline(str(line.starts[first]), count, line.step, line.water_year_start)
         return replace(self.case, timeline=part)
-
-    @contextmanager
-    def _localised(self, sight: Sight, kept: int) -> Iterator[None]:
-        """Let data that stand with a line hold the periods in sight; then keep the lines found."""
-        seen = self.seen
-        whole = {key: data.value for key, data in seen.local.items()}
-        for key, value in whole.items():
-            seen.local[key].set_value(sight.take(value))
-        seen.whole = whole
-        try:
-            yield
-            self._keep_lines(sight, kept, whole)
-        finally:
-            seen.whole = {}
-            for key, value in whole.items():
-                seen.local[key].set_value(value)
 
     def _keep_lines(self, sight: Sight, kept: int, whole: dict[int, Any]) -> None:
         """Put the lines of the periods kept, as the program had them, into the whole horizon."""
@@ -350,7 +334,7 @@ class _Whole:
     known = data
 
 
-def _note_lines(period: Period, reading: Reading) -> None:
+def note_lines(period: Period, reading: Reading) -> None:
     """Find all data that stand with a line, so that they can hold the periods in sight."""
     if not reading.tangents:
         return

@@ -96,17 +96,14 @@ def _outcome(solution: Solution, place: int, number: int, goal: Goal) -> Outcome
         truth = goal.truth(m, number, solution.value)
         if truth is not None:
             values = truth if goal.sense == "maximise" else -truth
-    name = goal.title() if isinstance(goal, LinearGoal) else _title(goal)
-    return Outcome(place, name, sense, unit, values * np.array(scales))
+    return Outcome(place, _title(goal), sense, unit, values * np.array(scales))
 
 
 def _title(goal: Goal) -> str:
-    title = getattr(goal, "title", None)
-    if callable(title):
-        return str(title())
     if isinstance(goal, Share):
         return f"share {goal.users_title()}: deficit"
-    return str(goal.kind)
+    title = getattr(goal, "title", None)  # a goal of another package may have none
+    return str(title()) if callable(title) else str(goal.kind)
 
 
 def _least_satisfaction(solution: Solution, place: int, goal: Share) -> Outcome:

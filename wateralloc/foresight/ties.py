@@ -19,6 +19,9 @@ from wateralloc.horizon import Horizon, Terms
 from wateralloc.parts import Quantity, items_of
 from wateralloc.period import Period
 
+ROUNDING = 1e-9
+"""A decision that is given may be missed by this share of 1 + its size."""
+
 
 @dataclass(frozen=True)
 class Tie:
@@ -63,6 +66,12 @@ class Tie:
                 )
             )
         return rows
+
+    def add_value(self, border: Border, value: float) -> None:
+        """Set a row beside a program: the first member's value is so much, but for rounding."""
+        place, first = border.program.place, value - float(self.constant[0])
+        room = ROUNDING * (1.0 + abs(value))
+        border.add_row(place[0, self.columns], self.coefficients[0], first - room, first + room)
 
 
 def find_ties(period: Period, horizon: Horizon) -> list[Tie]:

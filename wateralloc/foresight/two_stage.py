@@ -18,9 +18,16 @@ import numpy as np
 from wateralloc.case import Case
 from wateralloc.errors import CaseError, Fault, Infeasible, ModelError, Position, SolveError, listed
 from wateralloc.foresight.conflict import explain_infeasible
-from wateralloc.foresight.perfect import HELD, Solution, StageOptimum, _merits, _Solved
+from wateralloc.foresight.perfect import (
+    HELD,
+    Solution,
+    StageOptimum,
+    _first_with_lines,
+    _merits,
+    _Solved,
+)
 from wateralloc.foresight.risk import Border, Measured, Risk, add_measure
-from wateralloc.foresight.successive import Convergence, Judge, Lines, Merit, Region
+from wateralloc.foresight.successive import Convergence, Face, Judge, Lines, Merit, Region
 from wateralloc.foresight.ties import Tie, common_columns, find_ties, told
 from wateralloc.goals import LinearGoal, PriceOfKeeping
 from wateralloc.goals.claims import TARGETS, Awards, Claimants, Rounds, Shared, Terms
@@ -598,6 +605,10 @@ class JointPasses:
 
     All members are judged as one: a pass is kept for all of them or for none, since a decision in
     common is worth what it is worth in all.
+
+    Parameters
+    ----------
+    decided : value of each decision in common, where it is made already (tie)
     """
 
     def __init__(
@@ -607,19 +618,27 @@ class JointPasses:
         ties: list[Tie],
         risk: Risk,
         progress: Progress | None = None,
+        decided: np.ndarray | None = None,
     ) -> None:
+        self.decided = decided
         self.period, self.horizon, self.case = period, horizon, period.case
         self.ties, self.risk, self.progress = ties, risk, progress
         self.n_members = period.case.n_members
         self.asked = _rehearse(period, horizon)
         self.costs = _Costs(period, horizon)
         self.bases: dict[str, Any] = {}
+        self.first = _first_with_lines(period, horizon)
+        self.face: Face | None = None
+        """What the goals before the first with lines have fixed."""
+        self.last = ""
+        """Last optimum, where the last pass was short."""
 
     def solve(self) -> TwoStageSolution:
         lines = Lines(self.horizon, self.period.model.tangents.all)
         if not (lines.tangents and self.case.linearisation.is_updated):
-            return self._solution(self._pass(None), ())
-        judge, region = Judge(self.case, has_leading=False), self._region(lines)
+            return self._solution(self._pass(), ())
+        has_leading = 0 < self.first < len(self.period.goals)
+        judge, region = Judge(self.case, has_leading), self._region(lines)
         used = touched = lines.now()
         best: _Tried | None = None
         while not judge.is_done:
@@ -627,12 +646,16 @@ class JointPasses:
             self.horizon.refresh()
             self.costs.known.clear()
             try:
-                near = None if best is None else (region, best.x, judge.radius)
-                tried = self._pass(near)
+                near = None if best is None else (region, best, judge.radius)
+                tried = self._pass(near, judge.next_is_whole)
             except SolveError as error:
                 if best is None:
                     raise
-                judge.retry(str(error))
+                log.info("%s", error)
+                if judge.next_is_whole:
+                    judge.retry(str(error))
+                else:
+                    judge.must_be_whole = True
                 continue
             tangents, arguments = lines.now(), lines.arguments(tried.by_member)
             new = lines.touch(arguments)
@@ -674,6 +697,9 @@ class JointPasses:
         for tie in self.ties:
             if not tie.is_one_column:
                 tie.add_rows(border)
+        if self.decided is not None:
+            for tie, value in zip(self.ties, self.decided, strict=True):
+                tie.add_value(border, float(value))
         measured: dict[int, Measured] = {}
         if not self.risk.is_expected:
             for number, expression, sense in self.asked:
@@ -725,19 +751,40 @@ class JointPasses:
 
     # --- one pass
 
-    def _pass(self, near: tuple[Region, np.ndarray, float] | None) -> _Tried:
-        """Optimise all goals in their order, near a former solution if there is one."""
+    def _pass(
+        self, near: tuple[Region, _Tried, float] | None = None, is_whole: bool = True
+    ) -> _Tried:
+        """Optimise the goals in their order.
+
+        Parameters
+        ----------
+        near : how far from which pass before
+        is_whole : all goals; else those before the first with lines stay as that pass had them
+        """
         started = time.perf_counter()
         joint = self._lay()
         self._check_bounds(joint.program)
         program: MemberProgram = joint.program
         if near is not None:
-            region, x, radius = near
-            program = region.around(program, x, radius)
-        stages = Stages(program, f"{self.case.name}, all members: ", bases=self.bases)
+            region, best, radius = near
+            program = region.around(program, best.x, radius)
+        start = None
+        if not is_whole:
+            assert self.face is not None
+            program = self.face.on(program)
+        elif self.last:
+            start = self.bases[self.last]
+            self.bases.clear()  # those of the leading goals are of another place
+            self.last = ""
+        where = f"{self.case.name}, all members: "
+        stages = Stages(program, where, bases=self.bases, start=start)
         stage = JointStage(self.period, self.costs, joint, self.risk, stages)
-        n_steps = self.n_members * len(self.period.goals)
-        for done, (number, goal) in enumerate(self.period.goals, 1):
+        for place, (number, goal) in enumerate(self.period.goals):
+            if place < self.first and not is_whole and near is not None:
+                near[1].hand_over(number, stage)
+                continue
+            if place == self.first and is_whole:
+                self.face = Face.of(joint.program, program, stages.lp, stages.changes)
             stage.goal = number
             try:
                 if isinstance(goal, Share):
@@ -749,7 +796,9 @@ class JointPasses:
                     raise
                 raise Infeasible(f"{error}\n{self._explain()}") from None
             if self.progress and near is None:
-                self.progress(self.n_members * done, n_steps)
+                n_steps = self.n_members * len(self.period.goals)
+                self.progress(self.n_members * (place + 1), n_steps)
+        self.last = "" if is_whole else stages.optima[-1].name
         return self._tried(joint.program, stage, time.perf_counter() - started)
 
     def _tried(self, program: JointProgram, stage: JointStage, seconds: float) -> _Tried:
@@ -768,7 +817,7 @@ class JointPasses:
             )
             for k in range(self.n_members)
         ]
-        return _Tried(x, by_member, solved, tuple(stage.over_all))
+        return _Tried(x, by_member, solved, tuple(stage.over_all), tuple(stage.asked))
 
     def _at_the_end(
         self, k: int, optima: list[StageOptimum], asked: list[Any], x: np.ndarray
@@ -824,6 +873,8 @@ class JointPasses:
 
     def _explain(self) -> str:
         """Say which limits of a member contradict each other, or which decisions in common do."""
+        if self.decided is not None:
+            return "E402 not every member can keep what is decided beforehand"
         lp = self.horizon.stack()
         names = [member.name for member in self.case.members]
         texts = []
@@ -883,12 +934,25 @@ class _Tried:
     x : (joint column)
     by_member : (member, column)
     solved : of each member
+    over_all : optima over all members
+    asked : expression of each of them
     """
 
     x: np.ndarray
     by_member: np.ndarray
     solved: list[_Solved]
     over_all: tuple[JointOptimum, ...]
+    asked: tuple[Any, ...]
+
+    def hand_over(self, goal: int, stage: JointStage) -> None:
+        """Leave what came of a goal as it is."""
+        for optimum, expression in zip(self.over_all, self.asked, strict=True):
+            if optimum.goal == goal:
+                stage.over_all.append(optimum)
+                stage.asked.append(expression)
+        for k, solved in enumerate(self.solved):
+            stage.optima[k] += [s for s in solved.stages if s.goal == goal]
+            stage.records[k] += [r for r in solved.records if r[0] == goal]
 
     @property
     def iterations(self) -> int:

@@ -16,6 +16,7 @@ from wateralloc.goals import LinearGoal, Stage
 from wateralloc.parts import DATA, unit
 from wateralloc.parts.reservoir import curve_of, storage_range
 from wateralloc.seasonal import Seasonal
+from wateralloc.timeline import day_of_year
 from wateralloc.users import unknown
 
 NOTHING = 1e-7
@@ -55,21 +56,25 @@ class EndStorage(LinearGoal):
     water beyond that day and empties the lakes by it; this goal says what the water left is for, in
     one of two ways.
 
-    By a **target**, of which as little as can be is missing on that day:
+    By a **target**, below which as little as can be is missing on that day:
 
     ``target: full``
         the largest storage that ``reservoirs.csv`` allows on the day, with the flood limit
     ``target: initial``
         the storage at the start of the horizon
     ``target_hm3``, ``target_m``
-        a storage, or a level, by date: the rule curve of each reservoir named.  A reservoir is free
-        where its curve does not name the day
+        a storage, or a level, by date: the rule curve of each reservoir named.  It never asks more
+        than the basin allows on the day, and a reservoir is free where it does not name the day.
+        With ``gradual: true`` a value is reached on the last day of its span, in a straight line
+        from the one before it, so that no lake has to fall or fill within a day
 
-    Water above the target is free: the goals that follow may use it or keep it.  First the volume
-    missing in all reservoirs together is made least.  Then it is spread: the largest share missing,
-    of a reservoir's active storage (dead to normal), is made as small as can be, then the next
-    largest, and so on, so that no tie between reservoirs is left.  With a `tolerance` it is not
-    spread: what is missing in which reservoir is then left to the goals that follow.
+    Water above the target is free: the goals that follow may use it or keep it.  What is missing is
+    spread over the reservoirs (``missing: share``): the largest share missing, of a reservoir's
+    active storage (dead to normal), is made as small as can be, then the next largest, and so on,
+    until no tie is left.  So reservoirs stay in balance, and water is moved down to a lake that
+    lacks more: after a goal ``minimise: spill`` through turbines only.  ``missing: volume`` makes
+    the volume missing in all of them together least; in which it is missing is then left to the
+    goals that follow, with a `tolerance` lest a little evaporation decide.
 
     By its **worth**, which is made as large as can be: one `value_per_m3` for all water left, or
     `values`, in which blocks of each reservoir's storage, from the bottom up, are worth less and
@@ -81,9 +86,9 @@ class EndStorage(LinearGoal):
 
     Equation
     --------
-    By a target: minimise sum over r of missing(r), with missing(r) >= target(r, T) -
-    storage_end(r, T) and missing(r) >= 0; then lexicographically minimise the largest missing(r) /
-    (normal(r) - dead(r)), the sum held.  T is the last period in sight.
+    By a target: lexicographically minimise the largest missing(r) / (normal(r) - dead(r)), or
+    minimise sum over r of missing(r), with missing(r) >= target(r, T) - storage_end(r, T) and
+    missing(r) >= 0.  T is the last period in sight.
 
     By worth: maximise sum over r and blocks i of value(r, i) kept(r, i), with 0 <= kept(r, i) <=
     up_to(r, i) - up_to(r, i - 1) and sum over i of kept(r, i) <= storage_end(r, T).
@@ -143,6 +148,20 @@ class EndStorage(LinearGoal):
     target_m: Annotated[
         dict[str, Seasonal], Field(description="reservoir -> level by date that should be left")
     ] = {}
+    gradual: Annotated[
+        bool,
+        Field(
+            description="targets by date go in straight lines, each reached on the last day of "
+            "its span"
+        ),
+    ] = False
+    missing: Annotated[
+        Literal["share", "volume"],
+        Field(
+            description="what is made least below a target: the largest share missing of a "
+            "reservoir's active storage, then the next; or the volume missing in all"
+        ),
+    ] = "share"
     value_per_m3: Annotated[
         Number | None,
         Field(description="worth of a m3 left in any reservoir, in the currency of the basin"),
@@ -159,6 +178,12 @@ class EndStorage(LinearGoal):
             raise ValueError(f"give one of {listed(WAYS)}")
         if self._by_name and self.reservoirs:
             raise ValueError(f"names its reservoirs under {ways[0]}; leave out `reservoirs`")
+        if "missing" in self.model_fields_set and not self.has_target:
+            raise ValueError("has no target of which a part is missing; leave out `missing`")
+        if self.gradual and not (self.target_hm3 or self.target_m):
+            raise ValueError("has no targets by date that could be gradual; leave out `gradual`")
+        if self.is_spread and self.tolerance:
+            raise ValueError("has a tolerance, which is of one sum; add `missing: volume`")
         return self
 
     @property
@@ -172,8 +197,17 @@ class EndStorage(LinearGoal):
         return self.value_per_m3 is None and not self.values
 
     @property
+    def is_spread(self) -> bool:
+        """Whether it takes one program after another, share by share."""
+        return self.has_target and self.missing == "share"
+
+    @property
     def counts_money(self) -> bool:
         return not self.has_target
+
+    @property
+    def counts_penalties(self) -> bool:  # type: ignore[override]  # it hangs on the way
+        return not self.is_spread
 
     def names(self, basin: Basin) -> list[str]:
         """Reservoirs that count."""
@@ -215,10 +249,12 @@ class EndStorage(LinearGoal):
             if self.has_target and not np.isfinite(normal[r])
         ]
 
-    @staticmethod
     def _check_target(
-        basin: Basin, way: str, name: str, target: Seasonal
+        self, basin: Basin, way: str, name: str, target: Seasonal
     ) -> list[tuple[str, str, str]]:
+        if self.gradual and not target.named().all():
+            text = f"target of '{name}' does not name every day, so that it cannot be gradual; "
+            return [(way, "E303", text + "add the days that are missing")]
         values = target.by_day(basin.patterns)[target.named()]
         normal, most = basin.tables["reservoirs"].at[name, "normal"], float(values.max())
         if way == "target_hm3":
@@ -287,13 +323,14 @@ class EndStorage(LinearGoal):
         block.lacks = pyo.Constraint(
             names, rule=lambda b, r: b.missing[r] + m.storage_end[r] >= b.target[r]
         )
-        block.goal = pyo.Expression(expr=block.once * sum(block.missing[r] for r in names))
+        block.total = pyo.Expression(expr=block.once * sum(block.missing[r] for r in names))
+        block.goal = pyo.Expression(expr=block.total)
         m.repeats.share(block.missing, whole)
         m.repeats.at_end(block.lacks, case.n_periods)
-        if not self._is_spread(case):
+        if not self.is_spread:
             return
         active = {r: _active(case.basin, r) for r in names}
-        block.all_active = sum(active.values())
+        block.all_active = sum(active.values()) or 1.0
         part = {r: volume / block.all_active for r, volume in active.items()}
         block.part = pyo.Param(names, initialize=part, **DATA)
         # the level counts as the volume it stands for, so that duals are hm3 for hm3
@@ -301,16 +338,9 @@ class EndStorage(LinearGoal):
         block.even = pyo.Constraint(
             names, rule=lambda b, r: b.missing[r] - b.part[r] * b.level <= 0
         )
-        block.largest = pyo.Expression(expr=block.once * block.level)
+        block.goal.set_value(block.once * block.level)
         m.repeats.share(block.level, whole)
         m.repeats.at_end(block.even, case.n_periods)
-
-    def _is_spread(self, case: Case) -> bool:
-        return (
-            self.has_target
-            and not self.tolerance
-            and sum(_active(case.basin, r) > 0 for r in self.names(case.basin)) > 1
-        )
 
     def _targets(self, m: pyo.ConcreteModel, case: Case) -> dict[str, np.ndarray]:
         """Storage that should be left, were each period the last in sight [hm3] (member, time)."""
@@ -321,14 +351,19 @@ class EndStorage(LinearGoal):
             initial = basin.values("reservoirs", "initial")
             found = {r: initial[r] for r in self.names(basin)}
         else:
-            found = {}
-            for r, target in self._by_name.items():
-                value = target.at_end(case.timeline, basin.patterns)
-                active = target.active_at_end(case.timeline)
-                if r in self.target_m:
-                    value[active] = curve_of(basin, r).storage(value[active])
-                found[r] = np.where(active, value, 0.0)
+            found = {r: self._curve(m, case, r) for r in self._by_name}
         return {r: np.broadcast_to(target, shape) for r, target in found.items()}
+
+    def _curve(self, m: pyo.ConcreteModel, case: Case, reservoir: str) -> np.ndarray:
+        """Rule curve of a reservoir [hm3] (member, time), 0 on days it does not name."""
+        target = self._by_name[reservoir]
+        by_day, on = target.by_day(case.basin.patterns), day_of_year(case.timeline.last_days)
+        if self.gradual:
+            by_day = _reached_at_ends(by_day)
+        value, active = by_day[on], target.named()[on]
+        if reservoir in self.target_m:
+            value[active] = curve_of(case.basin, reservoir).storage(value[active])
+        return np.minimum(np.where(active, value, 0.0), m.storage_most[reservoir].value)
 
     def _declare_worth(self, m: pyo.ConcreteModel, case: Case, block: Any) -> None:
         width, value = {}, {}
@@ -356,38 +391,43 @@ class EndStorage(LinearGoal):
         goal = m.goals.component(f"end_storage_{number}").goal
         return goal, "minimise" if self.has_target else "maximise"
 
+    def outcome(self, m: pyo.ConcreteModel, number: int) -> tuple[Any, str]:
+        if not self.has_target:
+            return self.objective(m, number)
+        return m.goals.component(f"end_storage_{number}").total, "minimise"
+
     # --- one program after another --------------------------------------------------------------
 
     def optimise(self, m: pyo.ConcreteModel, case: Case, number: int, stage: Stage) -> None:
-        super().optimise(m, case, number, stage)
-        if self._is_spread(case):
-            stage.decide()
+        if self.is_spread:
             self._spread(m.goals.component(f"end_storage_{number}"), number, stage)
+        else:
+            super().optimise(m, case, number, stage)
 
     def _spread(self, block: Any, number: int, stage: Stage) -> None:
-        """Make the largest share missing least, then the next, with the volume missing held.
+        """Make the largest share missing least, then the next largest, and so on.
 
         A reservoir whose row keeps the level up is settled: it can miss no less, unless one that
-        misses more already misses still more.
+        misses as large a share misses still more.
         """
-        missing = {r: float(stage.values(block.missing[r])[0]) for r in block.names}
-        nothing = NOTHING * block.all_active
-        is_open = list(block.names) if sum(missing.values()) > nothing else []
+        is_open = list(block.names)
         while is_open:
             n_settled = len(block.names) - len(is_open)
             name = f"{number} {self.title()}, largest share missing"
             if n_settled:
                 name += f" but for {n_settled}"
             level = stage.optimise(
-                name, block.largest, "minimise", "fraction of active storage", 1 / block.all_active
+                name, block.goal, "minimise", "fraction of active storage", 1 / block.all_active
             )
+            stage.decide()
             settled = [
-                r for r in is_open
+                r
+                for r in is_open
                 if block.part[r].value * abs(float(stage.duals(block.even[r])[0])) > STUCK
-            ]  # fmt: skip
+            ]
             missing = {r: float(stage.values(block.missing[r])[0]) for r in settled}
             stage.hold(is_final=False)
-            if level <= nothing:
+            if level <= NOTHING * block.all_active:
                 return
             if not settled:
                 raise SolveError(
@@ -401,6 +441,18 @@ class EndStorage(LinearGoal):
             is_open = [r for r in is_open if r not in settled]
             for r in is_open:
                 stage.limit(block.even[r], np.array([-np.inf]), np.zeros(1))
+
+
+def _reached_at_ends(by_day: np.ndarray) -> np.ndarray:
+    """Let each value be reached on the last day that it holds, from the one before it (365).
+
+    >>> _reached_at_ends(np.array([0.0, 0.0, 0.0, 6.0, 6.0, 6.0])).tolist()
+    [4.0, 2.0, 0.0, 2.0, 4.0, 6.0]
+    """
+    ends = np.flatnonzero(by_day != np.roll(by_day, -1))
+    if not ends.size:
+        return by_day
+    return np.interp(np.arange(by_day.size), ends, by_day[ends], period=by_day.size)
 
 
 def _active(basin: Basin, reservoir: str) -> float:

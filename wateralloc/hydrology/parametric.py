@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from wateralloc.hydrology.statistics import correlation, deviation, own_correlation, skewness
 from wateralloc.hydrology.years import RecordYears, dates_of_year, generator, pairs_of_dates
@@ -41,16 +42,24 @@ class Marginal:
     bound : ndarray (..., site); the mean, where flow does not vary
     location, sigma : mean and standard deviation of ln|x - bound|
     sign : 1 or -1, that of the skew; 0 where flow does not vary
+    share : factor that gives flow its mean again after what is below 0 was cut off
     """
 
     bound: np.ndarray
     location: np.ndarray
     sigma: np.ndarray
     sign: np.ndarray
+    share: np.ndarray
 
     def on(self, date: Any) -> Marginal:
         """Those of one date, or of several."""
-        return Marginal(self.bound[date], self.location[date], self.sigma[date], self.sign[date])
+        return Marginal(
+            self.bound[date],
+            self.location[date],
+            self.sigma[date],
+            self.sign[date],
+            self.share[date],
+        )
 
     @property
     def spread(self) -> np.ndarray:
@@ -60,7 +69,7 @@ class Marginal:
     def flow(self, normal: np.ndarray) -> np.ndarray:
         """Flow of standard normal values, never below 0."""
         away = np.exp(self.location + self.sign * self.sigma * normal)
-        return np.maximum(self.bound + self.sign * away, 0.0)
+        return self.share * np.maximum(self.bound + self.sign * away, 0.0)
 
 
 def fit_marginal(mean: np.ndarray, sd: np.ndarray, skew: np.ndarray) -> Marginal:
@@ -87,7 +96,25 @@ def fit_marginal(mean: np.ndarray, sd: np.ndarray, skew: np.ndarray) -> Marginal
     sigma = np.sqrt(np.log1p(spread**2))
     away = np.where(sd > 0, sd, 1.0) / spread
     bound = mean - sign * away
-    return Marginal(bound, np.log(away) - sigma**2 / 2, sigma, sign)
+    location = np.log(away) - sigma**2 / 2
+    above = _mean_above_zero(mean, bound, location, sigma, sign)
+    share = np.where(above > 0, mean / np.where(above > 0, above, 1.0), 1.0)
+    return Marginal(bound, location, sigma, sign, share)
+
+
+def _mean_above_zero(
+    mean: np.ndarray,
+    bound: np.ndarray,
+    location: np.ndarray,
+    sigma: np.ndarray,
+    sign: np.ndarray,
+) -> np.ndarray:
+    """Mean of the flow when what is below 0 counts as 0."""
+    is_cut = (sign != 0) & (sign * bound < 0)
+    # flow is above 0 where z > zero
+    zero = sign * (np.log(np.where(is_cut, np.abs(bound), 1.0)) - location) / sigma
+    away = np.exp(location + sigma**2 / 2) * ndtr(sign * sigma - zero)
+    return np.where(is_cut, bound * ndtr(-zero) + sign * away, mean)
 
 
 @dataclass(frozen=True)

@@ -147,8 +147,7 @@ def drawn_days(
 ) -> np.ndarray:
     """First days of the record that a bootstrap takes, datetime64[D] (member, time)."""
     years = record_years(timeline, record)
-    total = inflow.values.sum(axis=1)
-    drawn = fit_bootstrap(years, timeline, total, inflow.timeline, synthetic.neighbours)
+    drawn = fit_bootstrap(years, timeline, inflow.values, inflow.timeline, synthetic.neighbours)
     rows = drawn.draw(synthetic.seed, numbers)
     return years.starts[rows, np.arange(timeline.periods)]
 
@@ -161,8 +160,7 @@ def _drawn(
     known: Mapping[str, np.ndarray],
     numbers: Sequence[int],
 ) -> dict[str, np.ndarray]:
-    total = inflow.values.sum(axis=1)
-    bootstrap = fit_bootstrap(years, timeline, total, inflow.timeline, synthetic.neighbours)
+    bootstrap = fit_bootstrap(years, timeline, inflow.values, inflow.timeline, synthetic.neighbours)
     time = np.arange(timeline.periods)
     made = {
         column: np.empty((len(values), len(numbers), time.size)) for column, values in known.items()

@@ -289,25 +289,10 @@ def markdown(comparison: Comparison, lang: str = "en") -> str:
     say = words(lang)
     text = f"# {say('Policies')}\n\n"
     titles = comparison.policies[f"title_{lang}"]
-    text += _grid([say("policy"), say("what it is")], [[p, t] for p, t in titles.items()])
+    text += grid([say("policy"), say("what it is")], [[p, t] for p, t in titles.items()])
     text += f"\n{summary(comparison, lang)}\n"
     for table in tables(comparison, lang):
-        head = [str(table.frame.index.name), *table.frame.columns]
-        rows = [
-            [
-                str(policy),
-                *(
-                    cell(v, table.decimals.get(h), is_share=h in table.shares)
-                    for h, v in zip(table.frame.columns, row, strict=True)
-                ),
-            ]
-            for policy, row in zip(
-                table.frame.index, table.frame.itertuples(index=False), strict=True
-            )
-        ]
-        sides = ["---", *("---:" if h in table.decimals or h in table.shares else "---"
-                          for h in table.frame.columns)]  # fmt: skip
-        text += f"\n## {table.title}\n\n{_grid(head, rows, sides)}"
+        text += f"\n## {table.title}\n\n{grid_of(table)}"
     found = differing(comparison, lang)
     if found:
         text += f"\n## {say('What differs from')} {comparison.reference}\n"
@@ -326,7 +311,25 @@ def summary(comparison: Comparison, lang: str = "en") -> str:
     )
 
 
-def _grid(head: Sequence[str], rows: Sequence[Sequence[str]], sides: Sequence[str] = ()) -> str:
+def grid_of(table: Table) -> str:
+    """A table as Markdown."""
+    head = [str(table.frame.index.name), *table.frame.columns]
+    rows = [
+        [
+            str(label),
+            *(
+                cell(v, table.decimals.get(h), is_share=h in table.shares)
+                for h, v in zip(table.frame.columns, row, strict=True)
+            ),
+        ]
+        for label, row in zip(table.frame.index, table.frame.itertuples(index=False), strict=True)
+    ]
+    is_number = (h in table.decimals or h in table.shares for h in table.frame.columns)
+    return grid(head, rows, ["---", *("---:" if number else "---" for number in is_number)])
+
+
+def grid(head: Sequence[str], rows: Sequence[Sequence[str]], sides: Sequence[str] = ()) -> str:
+    """Rows of words as Markdown."""
     lines = [head, list(sides) or ["---"] * len(head), *rows]
     return "".join(
         "| " + " | ".join(word.replace("|", "\\|") for word in line) + " |\n" for line in lines

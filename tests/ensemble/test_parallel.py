@@ -1,0 +1,162 @@
+"""Workers, schedulers and deaths: the same to the last bit as one process left in peace."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.ensemble.river import assert_same, few, finish, start, write_case
+from wateralloc import InputError, run_ensemble
+from wateralloc.ensemble import pool
+from wateralloc.errors import SolveError
+
+WAIT = 90.0
+"""Seconds after which a test gives up what it waits for."""
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of six members, by one process."""
+    folder = tmp_path_factory.mktemp("alone")
+    case = few(write_case(folder), 6)
+    return run_ensemble(case, folder / "out", workers=1, block=2).folder
+
+
+def blocks_of(folder: Path) -> int:
+    return len(list((folder / "blocks").glob("[0-9]*.nc")))
+
+
+# --- workers ------------------------------------------------------------------------------------
+
+
+def test_two_workers(alone: Path, tmp_path: Path) -> None:
+    case = few(write_case(tmp_path), 6)
+    told: list[tuple[int, int]] = []
+    found = run_ensemble(
+        case, tmp_path / "out", workers=2, block=2, progress=lambda *of: told.append(of)
+    )
+    assert_same(alone, found.folder)
+    assert told == [(0, 6), (2, 6), (4, 6), (6, 6)]
+
+
+@contextmanager
+def dask_cluster(folder: Path, n_workers: int) -> Iterator[str]:
+    """A scheduler and workers, each a process started by Dask's own commands."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    root = Path(__file__).resolve().parents[2]
+    started = []
+
+    def dask(*words: str) -> None:
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "dask", *words],
+                cwd=folder,
+                env={**os.environ, "PYTHONPATH": str(root)},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        )
+
+    try:
+        dask("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
+        for _ in range(n_workers):
+            dask("worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny")
+        yield address
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait(timeout=WAIT)
+
+
+def test_scheduler_by_address(alone: Path, tmp_path: Path) -> None:
+    case = few(write_case(tmp_path), 6)
+    with dask_cluster(tmp_path, 2) as address:
+        found = run_ensemble(case, tmp_path / "out", scheduler=address, block=2)
+    assert_same(alone, found.folder)
+
+
+def test_scheduler_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "PATIENCE", "1s")
+    case = few(write_case(tmp_path), 2)
+    with pytest.raises(InputError, match="E365 scheduler cannot be reached"):
+        run_ensemble(case, tmp_path / "out", scheduler="tcp://127.0.0.1:9")
+
+
+# --- deaths -------------------------------------------------------------------------------------
+
+
+def test_worker_that_dies_is_replaced(alone: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    path = write_case(tmp_path, log=str(log), killer="1802-03", kills=1)
+    run_ensemble(few(path, 6), tmp_path / "out", workers=2, block=2)
+    solved = log.read_text(encoding="utf-8").splitlines()
+    assert sorted(solved).count("1802-03,1803-03") >= 2
+    assert Path(f"{log}.deaths").read_text(encoding="utf-8") == "x"
+    without = few(write_case(tmp_path / "without", log=str(tmp_path / "other")), 6)
+    whole = run_ensemble(without, tmp_path / "whole", workers=1, block=2)
+    assert_same(whole.folder, tmp_path / "out")
+
+
+def test_member_that_kills_every_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its neighbours are kept; once it can be solved only it is."""
+    monkeypatch.setattr(pool, "DEATHS", 0)
+    log, out = tmp_path / "log", tmp_path / "out"
+    path = write_case(tmp_path, log=str(log), killer="1802-03", kills=2)
+    case = few(path, 4)
+    with pytest.raises(SolveError, match=r"E363 out, member 1802-03: every worker .* died"):
+        run_ensemble(case, out, workers=2, block=2)
+    assert blocks_of(out) == 2
+    log.write_text("", encoding="utf-8")
+    found = run_ensemble(case, out, workers=1)
+    assert log.read_text(encoding="utf-8").split() == ["1802-03"]
+    whole = run_ensemble(case, tmp_path / "whole", workers=1, block=2)
+    assert_same(whole.folder, found.folder)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_three_times(tmp_path: Path, workers: int) -> None:
+    """200 members, kill -9 after some blocks, thrice: the same, and no finished block twice."""
+    log = tmp_path / "log"
+    path = write_case(tmp_path, log=str(log))
+    out = tmp_path / "broken"
+    command = ["ensemble", path, "--workers", workers, "--block", 20, "--out", out]
+    finished: set[str] = set()
+    for n_blocks in (1, 4, 8):
+        process = start(command)
+        deadline = time.monotonic() + WAIT
+        while blocks_of(out) < n_blocks and time.monotonic() < deadline:
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.01)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        _, alive = psutil.wait_procs(children, timeout=WAIT)
+        assert not alive, "workers go on without the one who writes"
+        assert blocks_of(out) >= n_blocks
+        now = {block.name for block in (out / "blocks").glob("[0-9]*.nc")}
+        assert finished <= now
+        started = log.read_text(encoding="utf-8").splitlines()
+        log.write_text("", encoding="utf-8")
+        firsts = {int(line[:4]) - 1800 for line in started}
+        assert not firsts & {int(name[:6]) for name in finished}
+        finished = now
+    finish(start(command))
+    again = log.read_text(encoding="utf-8").splitlines()
+    assert len(again) == 10 - len(finished)
+    whole = tmp_path / "whole"
+    finish(start([*command[:-1], whole]))
+    assert_same(whole, out)

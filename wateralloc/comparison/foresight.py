@@ -1,0 +1,406 @@
+"""The value of foresight: one case under several ways of looking ahead, side by side.
+
+Every way decides for the same members, and what it decided is valued over the whole horizon by one
+measure.  The regret of a way is by how much a goal is worse than under perfect foresight.  Goals
+come in an order: a way that does worse in an early goal may do better in a later one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from wateralloc.case import Case
+from wateralloc.case.foresight import Foresight, read_foresight
+from wateralloc.comparison import Comparison, compare
+from wateralloc.errors import (
+    Fault,
+    InputError,
+    Position,
+    SolveError,
+    WaterAllocError,
+    listed,
+    or_do,
+    suggest,
+)
+from wateralloc.foresight import solve
+from wateralloc.foresight.forecast import FORECASTS, forecast_skill
+from wateralloc.foresight.outcome import Missed, Outcome, missed, outcomes
+from wateralloc.results import Results, collect
+
+log = logging.getLogger(__name__)
+
+PERFECT = "perfect"
+WINDOWS = (6, 18)
+KNOWN = (*FORECASTS, "perfect")
+"""Names of forecasts; ``file`` where the case has one."""
+NOTHING = 1e-6
+"""Differences up to this share of 1 + the value are those of the solver's tolerances."""
+TITLES = {
+    "en": {
+        "simulate": "each period by itself",
+        "rolling": "{window} periods in sight, forecast: {forecast}",
+        "two_stage": "some decisions before the hydrology is known",
+        "perfect": "all that comes is known",
+        "climatology": "climatology",
+        "persistence": "persistence",
+        "conditional": "conditional on the last flow",
+        "file": "from a file",
+    },
+    "vi": {
+        "simulate": "từng thời đoạn một",
+        "rolling": "thấy trước {window} thời đoạn, dự báo: {forecast}",
+        "two_stage": "một phần quyết định trước khi biết thủy văn",
+        "perfect": "biết trước tất cả",
+        "climatology": "trung bình nhiều năm",
+        "persistence": "quán tính",
+        "conditional": "theo dòng chảy vừa qua",
+        "file": "từ tệp",
+    },
+}
+MEASURES = ("deficit", "satisfaction", "worst_province_satisfaction", "energy", "value")
+"""Figures of which it is said what of them is owed to foresight."""
+
+
+@dataclass(frozen=True)
+class ValueOfForesight:
+    """What the ways of looking ahead came to.
+
+    Attributes
+    ----------
+    members : hydrologies, the same for all ways
+    ways : DataFrame
+        By way: `title_en`, `title_vi`, `knows` (``all``, ``some`` or ``nothing`` of what comes),
+        `fault` (why there is no result; "" where there is one).
+    goals : DataFrame
+        One row a way and goal: `place`, `goal`, `sense`, `unit`, `mean` and `worst` value with
+        `worst_member`; `regret`, by how much the mean is worse than under perfect foresight,
+        `most_regret` of a member, and `most_regret_member`.
+    by_member : DataFrame
+        The same of each member: `value` and `regret`.
+    rules : DataFrame
+        One row a way and rule: `missed` in all, mean over members, in `unit`; `broken`, the share
+        of its periods or windows in which it is broken; `members` in which it is.
+    figures : DataFrame
+        As :class:`~wateralloc.comparison.Comparison` has them, with the storage left at the end.
+    trust : DataFrame
+        One row a figure of the perfect result: `perfect`; `nearest` and `farthest`, the values of
+        the ways that do not know what comes; `owed`, the difference to the nearest: at least so
+        much of it is owed to knowing the future.
+    skill : DataFrame
+        Of :func:`~wateralloc.foresight.forecast.forecast_skill`, for the longest window.
+    comparison : ways as policies
+    """
+
+    members: tuple[str, ...]
+    ways: pd.DataFrame
+    goals: pd.DataFrame = field(repr=False)
+    by_member: pd.DataFrame = field(repr=False)
+    rules: pd.DataFrame = field(repr=False)
+    figures: pd.DataFrame = field(repr=False)
+    trust: pd.DataFrame = field(repr=False)
+    skill: pd.DataFrame = field(repr=False)
+    comparison: Comparison = field(repr=False)
+
+
+@dataclass(frozen=True)
+class _Ran:
+    """What came of a way."""
+
+    results: Results
+    outcomes: list[Outcome]
+    missed: list[Missed]
+
+
+def value_of_foresight(
+    case: Case,
+    *,
+    windows: Sequence[int] = WINDOWS,
+    forecasts: Sequence[str] = tuple(FORECASTS),
+    stride: int = 1,
+    decide: Sequence[str] = (),
+    folder: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ValueOfForesight:
+    """Run a case under several ways of looking ahead and set them side by side.
+
+    Ways that go forward miss hard rules by as little as can be where they cannot keep them, unless
+    the case's own foresight says that they stop.
+
+    Parameters
+    ----------
+    windows : periods in sight of the rolling ways
+    forecasts : of the rolling ways: climatology, persistence, conditional, perfect; file, where the
+        foresight of the case names one
+    stride : periods that are known and kept
+    decide : quantities whose every item is decided in all periods before the hydrology is known,
+        for two_stage; it runs too where it is the case's own foresight
+    folder : each way's result is written there, in a folder by its name; None: none is
+    progress : called with the number of ways done and their number
+
+    Raises
+    ------
+    InputError
+        A window or forecast is unknown.
+    Infeasible, SolveError
+        The perfect way has no result.  Of another way the reason stands in `ways`.
+
+    Source
+    ------
+    Regret: Savage (1951), The theory of statistical decision, Journal of the American Statistical
+    Association 46, 55-67.  What perfect foresight overstates: Draper et al. (2003), Journal of
+    Water Resources Planning and Management 129, 155-164; Zhao, Cai & Yang (2011), Water Resources
+    Research 47, W01540 (forecast uncertainty in real-time operation).
+    """
+    _check(case, windows, forecasts)
+    ways = ways_of(case, windows, forecasts, stride, decide)
+    ran: dict[str, _Ran] = {}
+    faults = dict.fromkeys(ways, "")
+    for done, (name, way) in enumerate(ways.items(), 1):
+        try:
+            ran[name] = _run(way, case)
+        except WaterAllocError as error:
+            if name == PERFECT or not isinstance(error, SolveError | InputError):
+                raise
+            log.warning("%s has no result: %s", name, str(error).splitlines()[0])
+            faults[name] = str(error)
+        else:
+            if folder is not None:
+                ran[name].results.write(folder / name)
+        if progress:
+            progress(done, len(ways))
+    comparison = compare([one.results for one in ran.values()], reference=PERFECT)
+    by_member = _by_member(ran, comparison.members)
+    figures = pd.concat([comparison.figures, _end_storage(ran, comparison.members)])
+    return ValueOfForesight(
+        comparison.members,
+        _ways(ways, faults),
+        _goals(by_member),
+        by_member,
+        _rules(ran),
+        figures.reset_index(drop=True),
+        _trust(figures, [w for w in ran if not _knows(ways[w].foresight)]),
+        _skill(case, max(windows, default=1), forecasts),
+        comparison,
+    )
+
+
+# --- ways ---------------------------------------------------------------------------------------
+
+
+def ways_of(
+    case: Case,
+    windows: Sequence[int] = WINDOWS,
+    forecasts: Sequence[str] = tuple(FORECASTS),
+    stride: int = 1,
+    decide: Sequence[str] = (),
+) -> dict[str, Case]:
+    """The case under each way of looking ahead, the perfect one last."""
+    own = case.foresight
+    way_on = own.simulate or own.rolling
+    rules: dict[str, Any] = {"hard_rules": way_on.hard_rules if way_on else "miss"}
+    ways: dict[str, Any] = {"simulate": {"simulate": rules}}
+    for window in dict.fromkeys(min(window, case.n_periods) for window in windows):
+        for forecast in forecasts:
+            keys: dict[str, Any] = {"window": window, "stride": min(stride, window), **rules}
+            if forecast == "file":
+                keys["file"] = own.rolling.file if own.rolling else None
+            else:
+                keys["forecast"] = forecast
+            ways[f"rolling_{window}_{forecast}"] = {"rolling": keys}
+    if own.mode == "two_stage" and own.two_stage is not None:
+        ways["two_stage"] = {"two_stage": own.two_stage.model_dump(mode="json")}
+    elif decide:
+        ways["two_stage"] = {"two_stage": {"decisions": dict.fromkeys(decide, "all")}}
+    ways[PERFECT] = PERFECT
+    return {name: _under(case, name, way) for name, way in ways.items()}
+
+
+def _under(case: Case, name: str, way: Any) -> Case:
+    foresight = Foresight.model_validate(read_foresight(way))
+    title = {}
+    for lang, words in TITLES.items():
+        rolling = foresight.rolling
+        forecast = "file" if rolling and rolling.file else rolling.forecast if rolling else ""
+        word = words["perfect"] if forecast == "perfect" else words.get(forecast, "")
+        window = rolling.window if rolling else 0
+        title[lang] = words[foresight.mode].format(window=window, forecast=word)
+    return replace(
+        case,
+        name=name,
+        title=title,
+        foresight=foresight,
+        resolved={**case.resolved, "foresight": way},
+    )
+
+
+def _check(case: Case, windows: Sequence[int], forecasts: Sequence[str]) -> None:
+    known = [*KNOWN, *(["file"] if case.issued is not None else [])]
+    faults = [
+        Fault(Position("--windows"), "E303", f"window is {window}; must be 1 period or more")
+        for window in windows
+        if window < 1
+    ]
+    faults += [
+        Fault(
+            Position("--forecasts"),
+            "E303",
+            f"unknown forecast '{name}'"
+            + or_do(suggest(name, known), f"forecasts are {listed(known)}"),
+        )
+        for name in forecasts
+        if name not in known
+    ]
+    if faults:
+        raise InputError(faults)
+
+
+def _knows(foresight: Foresight) -> str:
+    """What of the future a way knows: all, some, or nothing ("")."""
+    if foresight.mode == "simulate":
+        return ""
+    if foresight.mode == "two_stage":
+        return "some"
+    if foresight.mode == "rolling":
+        return "some" if foresight.knows_what_comes else ""
+    return "all"
+
+
+def _run(way: Case, case: Case) -> _Ran:
+    solution = solve(way)
+    results = collect(solution, solution.seconds)
+    return _Ran(results, outcomes(solution, case.rules), missed(solution, case.rules))
+
+
+# --- tables -------------------------------------------------------------------------------------
+
+
+def _ways(ways: Mapping[str, Case], faults: Mapping[str, str]) -> pd.DataFrame:
+    rows = [
+        (way.title["en"], way.title["vi"], _knows(way.foresight) or "nothing", faults[name])
+        for name, way in ways.items()
+    ]
+    index = pd.Index(list(ways), name="way")
+    return pd.DataFrame(rows, index=index, columns=["title_en", "title_vi", "knows", "fault"])
+
+
+def _by_member(ran: Mapping[str, _Ran], members: Sequence[str]) -> pd.DataFrame:
+    rows = []
+    for way, one in ran.items():
+        for own, best in zip(one.outcomes, ran[PERFECT].outcomes, strict=True):
+            sign = 1.0 if own.sense == "minimise" else -1.0
+            regret = sign * (own.values - best.values)
+            regret[np.abs(regret) <= NOTHING * (1.0 + np.abs(best.values))] = 0.0
+            for k, member in enumerate(members):
+                rows.append(
+                    (
+                        way, member, own.place, own.name, own.sense, own.unit,
+                        float(own.values[k]), float(regret[k]),
+                    )
+                )  # fmt: skip
+    columns = ["way", "member", "place", "goal", "sense", "unit", "value", "regret"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _goals(by_member: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    keys = ["way", "place", "goal", "sense", "unit"]
+    for key, of in by_member.groupby(keys, sort=False):
+        value, regret = of["value"].to_numpy(), of["regret"].to_numpy()
+        members = of["member"].to_numpy()
+        worst = int(np.argmax(value if key[3] == "minimise" else -value))
+        most = int(np.argmax(regret))
+        rows.append(
+            (
+                *key, value.mean(), value[worst], members[worst], regret.mean(), regret[most],
+                members[most] if regret[most] > 0 else "",
+            )
+        )  # fmt: skip
+    columns = [
+        *keys, "mean", "worst", "worst_member", "regret", "most_regret", "most_regret_member",
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _rules(ran: Mapping[str, _Ran]) -> pd.DataFrame:
+    rows = [
+        (
+            way, of.rule, of.kind, of.is_soft, of.unit, float(of.volume.mean()),
+            float(of.broken.mean() / of.windows) if of.windows else 0.0,
+            int((of.broken > 0).sum()),
+        )
+        for way, one in ran.items()
+        for of in one.missed
+    ]  # fmt: skip
+    columns = ["way", "rule", "kind", "is_soft", "unit", "missed", "broken", "members"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _end_storage(ran: Mapping[str, _Ran], members: Sequence[str]) -> pd.DataFrame:
+    """Storage of all reservoirs, and of each, at the end of the horizon: as figures."""
+    found = {way: _ending(one.results) for way, one in ran.items()}
+    base = found[PERFECT]
+    rows = []
+    for way, of_name in found.items():
+        for name, ending in of_name.items():
+            least = int(np.argmin(ending))
+            scope = "basin" if name == "all" else "reservoir"
+            rows.append(
+                (
+                    way, "storage_at_end", scope, name, "hm3", ending.mean(), "", ending[least],
+                    members[least], "", ending.mean() - base[name].mean(),
+                )
+            )  # fmt: skip
+    columns = [
+        "policy", "measure", "scope", "name", "unit", "mean", "mean_of", "worst", "worst_member",
+        "worst_of", "change",
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _ending(results: Results) -> dict[str, np.ndarray]:
+    """Storage at the end of the horizon (member), of ``all`` reservoirs and of each by name."""
+    of = results.dataset["storage_end"].isel(time=-1).transpose("member", "reservoir")
+    by_name = {str(r): of.values[:, i] for i, r in enumerate(of["reservoir"].values)}
+    return {"all": of.values.sum(axis=1), **by_name} if by_name else {}
+
+
+def _trust(figures: pd.DataFrame, blind: Sequence[str]) -> pd.DataFrame:
+    """What of the figures of the perfect way no way reaches that does not know what comes.
+
+    Parameters
+    ----------
+    blind : ways that do not know it
+    """
+    columns = ["measure", "scope", "name", "unit", "perfect", "nearest", "farthest", "owed"]
+    is_shown = figures["measure"].isin([*MEASURES, "storage_at_end"]) & figures["scope"].isin(
+        ["basin", "region", "sector"]
+    )
+    rows = []
+    groups = figures[is_shown].groupby(["measure", "scope", "name", "unit"], sort=False)
+    for key, of in groups:
+        mean = of.set_index("policy")["mean"]
+        others = mean.reindex(list(blind)).dropna().to_numpy()
+        if not others.size or PERFECT not in mean:
+            continue
+        perfect = float(mean[PERFECT])
+        away = np.abs(others - perfect)
+        nearest, farthest = others[np.argmin(away)], others[np.argmax(away)]
+        rows.append((*key, perfect, float(nearest), float(farthest), perfect - float(nearest)))
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _skill(case: Case, window: int, forecasts: Sequence[str]) -> pd.DataFrame:
+    """Skill of the forecasts that learn from the record; none where it has too few years."""
+    tried = [name for name in forecasts if name in FORECASTS]
+    try:
+        return forecast_skill(case, tried, window)
+    except InputError:
+        # the ways that need them have said so
+        return forecast_skill(case, (), 1)
