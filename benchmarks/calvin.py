@@ -147,7 +147,7 @@ def by_linopy(arcs: pd.DataFrame) -> Callable[[], float]:
     m.add_constraints(terms.groupby(node).sum() == 0, name="balance")
     m.add_objective((flow * pd.Series(arcs["cost"].to_numpy(), numbers)).sum())
     highs = m.to_highspy()
-    return lambda: run(highs)
+    return lambda: optimise(highs)
 
 
 def by_hand(arcs: pd.DataFrame) -> Callable[[], float]:
@@ -173,7 +173,7 @@ def by_hand(arcs: pd.DataFrame) -> Callable[[], float]:
     )  # fmt: skip
     if status == highspy.HighsStatus.kError:
         raise RuntimeError("HiGHS refuses the model")
-    return lambda: run(highs)
+    return lambda: optimise(highs)
 
 
 def by_stacking(case: Any) -> Callable[[], float]:
@@ -189,7 +189,7 @@ def by_stacking(case: Any) -> Callable[[], float]:
     cost = -horizon.cost(goal.objective(period.model, number)[0])[0][0]
     scale = float(np.abs(cost).max())
     highs = load(program, cost / scale)
-    return lambda: run(highs) * scale * USD_PER_MILLION
+    return lambda: optimise(highs) * scale * USD_PER_MILLION
 
 
 WAYS: dict[str, Callable[..., Callable[[], float]]] = {
@@ -206,7 +206,7 @@ def set_options(highs: Any) -> None:
         highs.setOptionValue(option, value)
 
 
-def run(highs: Any) -> float:
+def optimise(highs: Any) -> float:
     """Run HiGHS; return the optimum."""
     set_options(highs)
     highs.run()
@@ -443,7 +443,12 @@ def targets_of(sizes: list[dict[str, Any]], longest: dict[str, Any] | None) -> l
     return targets
 
 
-def run_all(full: bool, sizes: tuple[Size, ...] = SIZES) -> dict[str, Any]:
+def is_possible() -> bool:
+    """Tell whether the files of arcs are there."""
+    return SIZES[0].path.is_file()
+
+
+def run(full: bool, sizes: tuple[Size, ...] = SIZES) -> dict[str, Any]:
     """Run the benchmark.
 
     Raises
@@ -453,8 +458,8 @@ def run_all(full: bool, sizes: tuple[Size, ...] = SIZES) -> dict[str, Any]:
     RuntimeError
         The ways do not reach the same optimum.
     """
-    if not sizes[0].path.is_file():
-        raise FileNotFoundError(f"{sizes[0].path} is missing; name its folder in CALVIN_LINKS")
+    if not is_possible():
+        raise FileNotFoundError(f"{SIZES[0].path} is missing; name its folder in CALVIN_LINKS")
     total = sum(1 + size.runs * (len(WAYS) - 1) + size.runs_of_calvin for size in sizes) + 2 * full
     with harness.Steps("calvin", total) as steps, tempfile.TemporaryDirectory() as made:
         folder = Path(made)
@@ -472,4 +477,4 @@ def run_all(full: bool, sizes: tuple[Size, ...] = SIZES) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    harness.main({"calvin": run_all}, "California's network, in four ways.")
+    harness.main({"calvin": run}, "California's network, in four ways.")

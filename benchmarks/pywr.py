@@ -1,4 +1,4 @@
-"""This project beside Pywr 1 and Pywr 2: a tree basin, day by day, scenario by scenario.
+"""A tree basin in this project, Pywr 1 and Pywr 2, day by day, scenario by scenario.
 
 Run ``python -m benchmarks.pywr [--full] [--out DIR]``.  On :mod:`benchmarks.pywr_basin`:
 
@@ -209,14 +209,14 @@ def race(way: Way, basin: TreeBasin, folder: Path, saves: bool = False) -> dict[
     Returns
     -------
     dict
-        ``setup_s`` and ``run_s`` [s] of the slowest process.
+        ``setup_s`` and ``run_s`` [s] of the slowest process, ``cpu_s`` [s] of both together.
     """
     parts = [(0, basin.n_members)]
     if basin.n_members > 1 and way.in_halves:
         half = basin.n_members // 2
         parts = [(0, half), (half, basin.n_members)]
     order = {
-        "basin": {key: value for key, value in asdict(basin).items()},
+        "basin": asdict(basin),
         "network": str(folder / "network.json"),
         "inflow": str(folder / ("inflow.h5" if way.environment == 2 else "inflow.npy")),
         "threads": min(2, basin.n_members),
@@ -234,7 +234,8 @@ def race(way: Way, basin: TreeBasin, folder: Path, saves: bool = False) -> dict[
     finally:
         for racer in racers:
             racer.end()
-    return {key: max(one[key] for one in said) for key in ("setup_s", "run_s")}
+    slowest = {key: max(one[key] for one in said) for key in ("setup_s", "run_s")}
+    return slowest | {"cpu_s": sum(one["cpu_s"] for one in said)}
 
 
 def lay_out(basin: TreeBasin, folder: Path) -> None:
@@ -277,6 +278,7 @@ def measure(size: Size, ways: Sequence[Way], steps: harness.Steps) -> dict[str, 
                 steps.next(f"{size.label}, run {number + 1} of {way.name}")
                 seconds[way.name].append(race(way, basin, Path(folder)))
     run = {name: [one["run_s"] for one in of_way] for name, of_way in seconds.items()}
+    cpu = {name: [one["cpu_s"] for one in of_way] for name, of_way in seconds.items()}
     n_steps = size.n_days * size.n_members
     return {
         "label": size.label,
@@ -296,8 +298,17 @@ def measure(size: Size, ways: Sequence[Way], steps: harness.Steps) -> dict[str, 
             name: harness.spread([1e6 * s / n_steps for s in of_way])
             for name, of_way in run.items()
         },
+        "cpu_us_per_step_and_scenario": {
+            name: harness.spread([1e6 * one["cpu_s"] / n_steps for one in of_way])
+            for name, of_way in seconds.items()
+        },
         "node_steps_per_s": {
             name: harness.spread([basin.cells / s for s in of_way]) for name, of_way in run.items()
+        },
+        "cpu_to_pywr": {
+            name: harness.ratios(cpu["wateralloc"], cpu[name])
+            for name in cpu
+            if name != "wateralloc"
         },
         "time_to_pywr": {
             name: harness.ratios(run["wateralloc"], run[name])

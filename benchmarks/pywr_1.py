@@ -79,10 +79,10 @@ def main(path: Path) -> None:
     setup = time.perf_counter() - started
     print(json.dumps({"setup_s": setup}), flush=True)
     sys.stdin.readline()
-    started = time.perf_counter()
+    started, started_cpu = time.perf_counter(), time.process_time()
     model.run()
-    seconds = time.perf_counter() - started
-    print(json.dumps({"setup_s": setup, "run_s": seconds}), flush=True)
+    run, cpu = time.perf_counter() - started, time.process_time() - started_cpu
+    print(json.dumps({"setup_s": setup, "run_s": run, "cpu_s": cpu}), flush=True)
     if order["save"]:
         np.savez(order["save"], **recorded(model, network))
 

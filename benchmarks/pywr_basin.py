@@ -27,6 +27,7 @@ import pandas as pd
 from wateralloc import read_basin
 from wateralloc.case import Case
 from wateralloc.case.model import build_case
+from wateralloc.goals.end_storage import EndStorage
 from wateralloc.goals.net_benefit import NetBenefit
 from wateralloc.hydrology import Member
 from wateralloc.timeline import Timeline
@@ -43,10 +44,10 @@ DEMANDED = 0.8
 DAYS_STORED = 60.0
 """Storage of a reservoir, in days of the mean inflow above it, shared with the other reservoirs."""
 MEAN_INFLOW = 1.0
-RIVER_COST = (0.01, 0.02)
-"""Cost of a hm3 in a river, least and most: keeps water high up."""
-DEAREST, CHEAPEST = 200.0, 100.0
-"""Worth of a hm3 to the first and to the last demand."""
+DELIVERED = (100.0, 200.0)
+"""Worth of a hm3 to the last and to the first demand."""
+KEPT = (1.0, 2.0)
+"""Worth of a hm3 in the last and in the first reservoir."""
 
 
 @dataclass(frozen=True)
@@ -142,36 +143,24 @@ class TreeBasin:
     # --- what it is worth -------------------------------------------------------------------
 
     @cached_property
-    def river_cost(self) -> np.ndarray:
-        """Cost of a hm3 in the river below each node (node)."""
-        return self._random(4).uniform(*RIVER_COST, self.n_nodes)
-
-    @cached_property
-    def cost_to_sea(self) -> np.ndarray:
-        """Cost of a hm3 that runs from each node to the sea (node)."""
-        cost = self.river_cost.copy()
-        for n in range(1, self.n_nodes):
-            cost[n] += cost[self.parent[n]]
-        return cost
-
-    @cached_property
     def worth(self) -> np.ndarray:
-        """Worth of a hm3 delivered to each user, over one that runs to the sea (user).
+        """Worth of a hm3 delivered to each user (user): by priority, which is random."""
+        return _spread(self._random(4), self.users.size, *DELIVERED)
 
-        By priority, which is random; the first has the dearest.
-        """
-        order = self._random(5).permutation(self.users.size)
-        return DEAREST - (DEAREST - CHEAPEST) * order / max(1, self.users.size)
-
-    @property
+    @cached_property
     def worth_kept(self) -> np.ndarray:
-        """Worth of a hm3 kept in each reservoir, over one that runs to the sea (reservoir)."""
-        return self.cost_to_sea[self.reservoirs]
+        """Worth of a hm3 kept in each reservoir (reservoir)."""
+        return _spread(self._random(5), self.reservoirs.size, *KEPT)
 
     @property
     def cells(self) -> int:
         """Node-steps: nodes × days × scenarios."""
         return self.n_nodes * self.n_days * self.n_members
+
+
+def _spread(random: np.random.Generator, count: int, low: float, high: float) -> np.ndarray:
+    """Values from `low` to `high` at even distances, in random order."""
+    return low + (high - low) * random.permutation(count) / max(1, count - 1)
 
 
 def simulate(basin: TreeBasin) -> tuple[np.ndarray, np.ndarray]:
@@ -253,7 +242,6 @@ def write_folder(basin: TreeBasin, folder: Path) -> Path:
                 "from": nodes[n],
                 "to": nodes[basin.parent[n]] if n else "sea",
                 "kind": "reach",
-                "cost_vnd_m3": basin.river_cost[n],
             }
             for n in range(basin.n_nodes)
         ],
@@ -273,8 +261,7 @@ def write_folder(basin: TreeBasin, folder: Path) -> Path:
                 "node": nodes[n],
                 "sector": "town",
                 "demand_hm3_day": f"pattern:user_{nodes[n]}",
-                # what is not taken pays for the way to the sea
-                "value_vnd_m3": basin.worth[u] - basin.cost_to_sea[n],
+                "value_vnd_m3": basin.worth[u],
             }
             for u, n in enumerate(basin.users)
         ],
@@ -304,14 +291,19 @@ def write_folder(basin: TreeBasin, folder: Path) -> Path:
 
 
 def make_case(basin: TreeBasin, folder: Path) -> Case:
-    """Make the case of this project: one goal that weighs deliveries and water kept, as Pywr does.
+    """Make the case of this project: deliveries by their worth, then water kept by its worth.
 
-    A river costs money, so water that is kept high up saves the way to the sea.
+    Pywr weighs both in one sum.  Here they are goals in order, which comes to the same, as water
+    delivered is always worth more.
     """
+    kept = {
+        f"n{n}": [{"value_per_m3": worth}]
+        for n, worth in zip(basin.reservoirs, basin.worth_kept.tolist(), strict=True)
+    }
     case = build_case(
         read_basin(write_folder(basin, folder)),
         Timeline(START, basin.n_days, "day"),
-        goals=[NetBenefit()],
+        goals=[NetBenefit(), EndStorage(values=kept)],
         members=[Member(f"s{k}") for k in range(basin.n_members)],
         foresight="simulate",
     )

@@ -39,11 +39,13 @@ def main(path: Path) -> None:
     started = time.perf_counter()
     case = make_case(basin, path.with_suffix("")).with_members(range(*order["members"]))
     setup = time.perf_counter() - started
-    print(json.dumps({"read_s": setup}), flush=True)
+    print(json.dumps({"setup_s": setup}), flush=True)
     sys.stdin.readline()
+    started, started_cpu = time.perf_counter(), time.process_time()
     solution = solve(case)
+    busy = (time.process_time() - started_cpu) / (time.perf_counter() - started)
     build, run = solution.seconds["build"], solution.seconds["solve"]
-    print(json.dumps({"setup_s": setup + build, "run_s": run}), flush=True)
+    print(json.dumps({"setup_s": setup + build, "run_s": run, "cpu_s": busy * run}), flush=True)
     if order["save"]:
         np.savez(order["save"], **found(solution, basin))
 

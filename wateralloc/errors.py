@@ -98,6 +98,7 @@ CODES = {
     "E364": "worker has another version of the package",
     "E365": "scheduler cannot be reached, or has no workers",
     "E366": "values of a sweep are missing or given twice",
+    "E367": "only perfect foresight starts from a reference",
     "E375": "record has too few years to forecast from",
     "E376": "file of forecasts lacks one that a window looks at",
     "E377": "day of a forecast is no first day of a period, or after the period it is of",

@@ -463,6 +463,32 @@ class Sight:
         return value if value.shape[0] == 1 else value[self.rows[:, 0]]
 
 
+@dataclass(frozen=True)
+class Steps(Sight):
+    """Periods side by side: each period of each member as a program of one period of its own.
+
+    The members of the program are the periods of the first member, then those of the next.  What
+    comes from before is not in it: initial values are 0.
+    """
+
+    periods: int = 1
+
+    @property
+    def _span(self) -> slice:
+        return slice(self.first, self.first + self.periods)
+
+    def at(self, value: Any, periods: np.ndarray) -> Any:
+        return self.take(value)
+
+    def take(self, value: Any) -> Any:
+        if np.ndim(value) == 0:
+            return value
+        value = np.asarray(value, float)
+        n_members = self.rows.shape[0] // self.periods
+        wide = np.broadcast_to(value, (n_members, self.total))
+        return wide[:, self._span].reshape(-1, 1)
+
+
 # --- where components lie -------------------------------------------------------------------
 
 
@@ -615,6 +641,8 @@ class Horizon:
         self._terms: dict[int, tuple[Any, Terms]] = {}
         self._ordered: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
         self._wide: dict[int, np.ndarray] = {}
+        self.carried: list[Carried] = []
+        """Notes on carried variables, in the order of their columns with initial values."""
         self._seen: dict[int, _Seen] = {}
 
     # --- values -----------------------------------------------------------------------------
@@ -805,6 +833,26 @@ class Horizon:
                 raise
         return self.lp
 
+    def lay_out(self) -> np.ndarray:
+        """Name the columns without their limits: enough to keep values in them.
+
+        Returns
+        -------
+        ndarray (member, column)
+            The columns with their initial values; 0 in those to be decided.
+        """
+        self.columns.clear()
+        self._column_copies.clear()
+        limits: list[tuple[Any, Any]] = []
+        n_decided = self._place_decided(limits)
+        x = np.zeros(
+            (self.n_members, self._place_carried(self._order_carried(), n_decided, limits))
+        )
+        for copies, (initial, _) in zip(self._column_copies, limits, strict=True):
+            if copies.note:
+                x[:, copies.span] = initial
+        return x
+
     def moves(self, expression: Any) -> bool:
         """Tell whether a line of ``m.tangents`` is in an expression."""
         return self.reading.moves(expression)
@@ -911,7 +959,7 @@ class Horizon:
         """Name the column of every variable in every period; return bounds and what is common."""
         limits: list[tuple[Any, Any]] = []
         n_decided = self._place_decided(limits)
-        notes = self._order_carried()
+        notes = self.carried = self._order_carried()
         n_columns = self._place_carried(notes, n_decided, limits)
         _check_size(n_columns, 0, 0)
         lower = np.empty((self.n_members, n_columns))
@@ -1053,7 +1101,9 @@ class Horizon:
 
     def _initial_in_sight(self, note: Carried, count: int) -> np.ndarray:
         """Values of a carried variable where it stands for what was before (member, count)."""
-        sight, values = self.sight, np.empty((self.n_members, count))
+        sight, values = self.sight, np.zeros((self.n_members, count))
+        if isinstance(sight, Steps):
+            return values
         place = self.reading.place[id(note.before)]
         for k in range(count):
             period = sight.first + k
@@ -1188,6 +1238,8 @@ class Horizon:
         sight = self.sight
         if id(constraint) in self._repeats.ends:
             return [np.array([sight.end - 1])]
+        if isinstance(sight, Steps):
+            return [np.array([sight.first])]
         if isinstance(window, tuple):
             runs = [run for run in window if sight.first <= run[-1] < sight.end]
             first = window[:1]
@@ -1228,8 +1280,27 @@ class Horizon:
                     total[:, j] -= activity[:, run[run < sight.first]].sum(axis=1)
             return total
 
+        if isinstance(sight, Steps):
+            return self._limits_of_steps(constraint, low, high)
         lower = limit(low, is_whole=False)
         return lower, lower if high is low else limit(high, is_whole=True)
+
+    def _limits_of_steps(
+        self, constraint: Any, low: Any, high: Any
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Limits of a row that is there in some periods only: none in the others."""
+        window, shape = self._repeats.totals[id(constraint)], (self.n_members, 1)
+        is_there = self.sight.take((np.asarray(window) >= 0).astype(float)) > 0
+        if id(constraint) in self._repeats.ends:
+            is_there = np.ones(shape, bool)
+        limits = []
+        for expression, none in ((low, -np.inf), (high, np.inf)):
+            if expression is None:
+                limits.append(None)
+            else:
+                value = np.broadcast_to(self._number(expression), shape)
+                limits.append(np.where(is_there, value, none))
+        return limits[0], limits[1]
 
     def _place_seen(self, block: _Block, symbols: list[Any]) -> None:
         """Put maps and coefficients of a block in the order of its entries."""

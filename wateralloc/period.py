@@ -19,6 +19,7 @@ from wateralloc.goals import Goal, LinearGoal
 from wateralloc.goals.end_storage import EndStorage
 from wateralloc.goals.keep import Keep
 from wateralloc.goals.meet import Meet
+from wateralloc.goals.net_benefit import NetBenefit
 from wateralloc.goals.share import Share
 from wateralloc.parts import DATA, Quantity, parts, quantities, unit
 from wateralloc.repeats import Repeats
@@ -209,8 +210,10 @@ def _keep_full(case: Case) -> int | None:
         return None
     if any(isinstance(goal, EndStorage) for goal in case.goals):
         return None
-    served = [isinstance(goal, Meet | Share) for goal in case.goals]
-    return served.index(False) if False in served else len(served)
+    served = [isinstance(goal, Meet | Share | NetBenefit) for goal in case.goals]
+    place = served.index(False) if False in served else len(served)
+    first = case.goals[place : place + 1]
+    return None if first and first[0].keeps_water else place
 
 
 def _count_penalties(

@@ -18,7 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 
 # highspy.Highs prints a banner before any option can be set
-from highspy._core import _Highs
+from highspy._core import HighsBasis, HighsBasisStatus, _Highs
 
 from wateralloc.errors import Infeasible, SolveError, Uncertified
 from wateralloc.horizon import MemberProgram, with_coefficients
@@ -72,6 +72,8 @@ WITH_CHANGES = {"simplex_dual_edge_weight_strategy": 1}
 With the weights of the steepest edge, which a change makes useless, `leximin` took 1.7
 and `cea` 4 times as many iterations (benchmarks/share).
 """
+
+_STATUS = HighsBasisStatus.__members__
 
 NO_OPTIMUM = (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnbounded)
 
@@ -435,6 +437,30 @@ class Stages:
         self.bound_rows(rows, row_lower[rows], row_upper[rows])
 
 
+@dataclass(frozen=True)
+class PackedBasis:
+    """A basis as arrays, which go to other processes: status of each column and of each row."""
+
+    columns: np.ndarray
+    rows: np.ndarray
+
+    @classmethod
+    def of(cls, basis: Any) -> PackedBasis:
+        columns, rows = (
+            np.fromiter(map(int, status), np.int8, len(status))
+            for status in (basis.col_status, basis.row_status)
+        )
+        return cls(columns, rows)
+
+    def unpack(self) -> Any:
+        """The basis as HiGHS has it."""
+        basis, known = HighsBasis(), [HighsBasisStatus(k) for k in range(len(_STATUS))]
+        basis.col_status = [known[k] for k in self.columns.tolist()]
+        basis.row_status = [known[k] for k in self.rows.tolist()]
+        basis.valid = True
+        return basis
+
+
 def load(lp: MemberProgram, cost: np.ndarray) -> _Highs:
     """Hand a program to a new HiGHS instance.
 
@@ -474,6 +500,60 @@ def load(lp: MemberProgram, cost: np.ndarray) -> _Highs:
             "E404 HiGHS refuses the model: a number is not finite or a bound is crossed"
         )
     return highs
+
+
+class Restart:
+    """A program whose matrix and cost stay while its limits move, solved again from a basis.
+
+    Parameters
+    ----------
+    cost : to be minimised (column)
+    where : text that names the program in messages
+    """
+
+    def __init__(self, lp: MemberProgram, cost: np.ndarray, where: str = "") -> None:
+        self.where = where
+        self._highs = load(lp, cost)
+        self._highs.setOptionValue("presolve", "off")
+        self._columns = np.arange(lp.col_lower.size, dtype=np.int32)
+        self._rows = np.arange(lp.row_lower.size, dtype=np.int32)
+
+    def optimum(
+        self,
+        columns: tuple[np.ndarray, np.ndarray],
+        rows: tuple[np.ndarray, np.ndarray],
+        basis: Any = None,
+    ) -> tuple[Any, PackedBasis, int]:
+        """Solve within limits, from a basis or from scratch.
+
+        Parameters
+        ----------
+        columns, rows : lower and upper limits
+
+        Returns
+        -------
+        basis : the optimal one, as HiGHS has it and as arrays
+        iterations
+
+        Raises
+        ------
+        Infeasible, SolveError
+        """
+        highs = self._highs
+        highs.changeColsBounds(self._columns.size, self._columns, *columns)
+        highs.changeRowsBounds(self._rows.size, self._rows, *rows)
+        highs.clearSolver()
+        if basis is not None:
+            highs.setBasis(basis)
+        highs.run()
+        status = highs.getModelStatus()
+        if status == highspy.HighsModelStatus.kInfeasible:
+            raise Infeasible(f"E402 {self.where}no allocation meets all hard limits")
+        if status != highspy.HighsModelStatus.kOptimal:
+            text = highs.modelStatusToString(status)
+            raise SolveError(f"E404 {self.where}the solver stopped with '{text}'")
+        found = highs.getBasis()
+        return found, PackedBasis.of(found), int(highs.getInfo().simplex_iteration_count)
 
 
 @dataclass(frozen=True)

@@ -257,7 +257,10 @@ def recorded(sights: list[tuple[int, Any]]) -> Iterator[None]:
 @given(drawn=networks(members=1, rules=False))
 def test_simulation_equals_cases_of_one_period_each(drawn: dict[str, Any]) -> None:
     """Every step solved from scratch, as a case of its own that starts with what was left."""
-    lagged = ("lag_periods", "lag_h", "muskingum_k_h", "return_lag_periods")
+    lagged = (
+        "lag_periods", "lag_h", "muskingum_k_h", "muskingum_x", "initial_hm3_day",
+        "return_lag_periods", "return_weights", "initial_withdrawal_hm3_day",
+    )  # fmt: skip
     for table in ("links", "demands"):
         for row in drawn[table]:
             for key in lagged:

@@ -9,14 +9,18 @@ from pydantic import ValidationError
 from wateralloc.hydrology import (
     Hydrology,
     Member,
+    check_withdrawals,
+    factor_on,
     factors_by_node,
     historic_members,
     nearest_exceedance,
     resample,
     spans,
+    take_upstream,
     value_at,
 )
-from wateralloc.timeline import STEPS, Timeline
+from wateralloc.seasonal import Seasonal
+from wateralloc.timeline import STEPS, Pattern, Timeline
 
 RECORD = Timeline("2000-01-01", 60, "month")  # 2000 to 2004
 SPAN = (RECORD.edges[0], RECORD.edges[-1])
@@ -201,3 +205,80 @@ def test_names_that_scale_nothing_are_faults():
     _, faults = factors_by_node(scale, SUB_BASINS, INFLOW)
     assert [fault[:2] for fault in faults] == [(name, "E313") for name in scale]
     assert "did you mean 'da'?" in faults[0][2]
+
+
+@pytest.mark.parametrize(
+    ("scale", "daily"),
+    [
+        ({"months": [1, 2], "value": 0.8}, lambda day: 0.8 if day.month <= 2 else 1.0),
+        (
+            {"from": "12-11", "to": "02-10", "value": 0.0},
+            lambda day: 0.0 if f"{day:%m-%d}" >= "12-11" or f"{day:%m-%d}" <= "02-10" else 1.0,
+        ),
+        (
+            [0.9, {"months": [3], "value": "pattern:wet"}],
+            lambda day: 0.9 if day.month != 3 else 1.2 if day.day < 11 else 1.5,
+        ),
+    ],
+)
+@pytest.mark.parametrize("step", STEPS)
+def test_a_factor_by_date_is_the_mean_over_days(step, scale, daily):
+    """A period in two months takes part of each; days that are not named keep their inflow."""
+    patterns = {"wet": Pattern("wet", ((1, 1), (3, 11)), (1.2, 1.5), "fraction")}
+    timeline = Timeline("2030-12-01", 20, step)
+    factor = factor_on(Hydrology(scale=scale).scale, timeline, patterns)
+    at_end = factor_on(Hydrology(scale=scale).scale, timeline, patterns, at_end=True)
+    for t in range(20):
+        days = np.arange(timeline.edges[t], timeline.edges[t + 1]).tolist()
+        assert factor[t] == pytest.approx(np.mean([daily(day) for day in days]), rel=1e-12)
+        assert at_end[t] == daily(days[-1])
+
+
+def test_a_factor_is_for_all_or_by_name():
+    dry = {"months": [1], "value": 0.5}
+    assert Hydrology(scale=dry).scale == Seasonal(dry)
+    by_name = Hydrology(scale={"da": dry, "dam": 0.7}).scale
+    factors, faults = factors_by_node(by_name, SUB_BASINS, INFLOW)
+    assert (factors, faults) == ({"border": Seasonal(dry), "dam": 0.7}, [])
+    everywhere, _ = factors_by_node(Hydrology(scale=dry).scale, SUB_BASINS, INFLOW)
+    assert everywhere == dict.fromkeys(INFLOW, Seasonal(dry))
+
+
+@pytest.mark.parametrize(
+    "scale",
+    [
+        {"months": [13], "value": 0.5},
+        {"months": [1], "value": -0.5},
+        {"months": [1]},
+        {"da": {"months": [], "value": 1.0}},
+        {"da": "0.9"},
+        {"da": {"months": [1], "value": 0.5, "node": "dam"}},
+    ],
+)
+def test_factors_that_make_no_sense_are_refused(scale):
+    with pytest.raises(ValidationError):
+        Hydrology(scale=scale)
+
+
+# --- withdrawals upstream -------------------------------------------------------------------
+
+
+@given(
+    flow=st.lists(st.floats(0, 1000), min_size=3, max_size=3),
+    withdrawal=st.lists(st.floats(0, 1000), min_size=3, max_size=3),
+)
+def test_no_more_is_taken_than_flows(flow, withdrawal):
+    flow, withdrawal = np.array([flow]), np.array(withdrawal)
+    left, missing = take_upstream(flow, withdrawal)
+    assert (left >= 0).all()
+    assert (missing >= 0).all()
+    np.testing.assert_allclose(flow - left, withdrawal - missing, rtol=1e-12, atol=1e-9)
+    assert (np.minimum(left, missing) == 0).all()  # nothing is left where something is missing
+
+
+def test_withdrawals_are_of_nodes_with_inflow():
+    taken = dict.fromkeys(("border", "sea", "bordr", "red"), Seasonal(1.0))
+    faults = check_withdrawals(taken, tuple(SUB_BASINS), INFLOW)
+    assert [fault[:2] for fault in faults] == [(name, "E313") for name in ("sea", "bordr", "red")]
+    assert "did you mean 'border'?" in faults[1][2]
+    assert "nodes with an inflow: border, dam, town, both" in faults[2][2]

@@ -46,6 +46,7 @@ from wateralloc.hydrology.statistics import (
 )
 from wateralloc.hydrology.validation import ALL, compare_with_record, summarise
 from wateralloc.hydrology.years import dates_of_year, pairs_of_dates, record_years
+from wateralloc.report.member_figure import write_figure
 from wateralloc.timeline import Timeline
 
 N_YEARS = 40
@@ -93,8 +94,8 @@ def test_statistics_are_those_of_the_record(method: str) -> None:
     """5,000 seeded years.  The standard error of their mean is 1.4 % of the standard deviation.
 
     Bounds: mean 5 % of the standard deviation; standard deviation 8 %; skew 0.35 where it is below
-    1, 40 % of it above (a sample of 5,000 has that spread for a lognormal of skew 4); lag-1 0.1 for
-    the bootstrap, whose draws leave something to chance, 0.06 for the model; cross-correlation
+    1, 40 % of it above (a sample of 5,000 has that spread for a lognormal of skew 4); lag-1 0.15
+    for the bootstrap, whose draws leave something to chance, 0.06 for the model; cross-correlation
     0.06.  The site that is often dry is left out of the model's correlations: flow cut off at 0 is
     no longer lognormal (checked on its own below).
     """
@@ -118,19 +119,27 @@ def test_statistics_are_those_of_the_record(method: str) -> None:
             np.testing.assert_allclose(
                 own_correlation(ours_before, ours),
                 own_correlation(before, known),
-                atol=0.1 if method == "bootstrap" else 0.06,
+                atol=0.15 if method == "bootstrap" else 0.06,
                 rtol=0,
             )
 
 
 def test_a_model_cuts_flow_off_at_zero_and_keeps_the_mean() -> None:
-    """3,000 years: bound on the mean 7 % of the standard deviation, whose own bound is 25 %."""
+    """3,000 years: bound on the mean 7 % of the standard deviation.
+
+    The standard deviation is within 25 % where a fifth of the years at most are dry; with more, up
+    to 45 % of it are lost.
+    """
     flow = made("parametric", range(1, 3001))
     assert flow.min() == 0.0
     dry, known = flow[2], FLOW.reshape(N_YEARS, 12, 3)[:, :, 2]
     assert (dry == 0).any()
     assert (np.abs(dry.mean(axis=0) - known.mean(axis=0)) <= 0.07 * known.std(axis=0)).all()
-    np.testing.assert_allclose(dry.std(axis=0), known.std(axis=0), rtol=0.25)
+    ratio = dry.std(axis=0) / known.std(axis=0)
+    is_often_dry = (known == 0).mean(axis=0) > 0.2
+    assert is_often_dry.any()
+    assert (~is_often_dry).any()
+    assert ((ratio > np.where(is_often_dry, 0.55, 0.75)) & (ratio < 1.25)).all()
 
 
 def test_years_differ_as_those_of_the_record() -> None:
@@ -216,12 +225,12 @@ def test_all_series_take_the_same_dates(start: str, step: str, periods: int) -> 
     timeline = Timeline(start, periods, step)
     daily = Timeline("1960-06-01", int((SPAN[1] - SPAN[0]).astype(int)), "day")
     rain = Recorded(daily, ("hill",), np.random.default_rng(2).random((daily.periods, 1)), True)
-    synthetic = Synthetic(method="bootstrap", members=5, seed=3)
-    numbers = range(1, 6)
+    synthetic = Synthetic(method="bootstrap", members=3, seed=3)
+    numbers = range(1, 4)
     series = make_series(synthetic, timeline, SPAN, {"inflow": INFLOW, "rain": rain}, numbers)
     days = drawn_days(synthetic, timeline, SPAN, INFLOW, numbers)
     monthly = np.repeat(FLOW, RECORD.days.astype(int), axis=0)
-    for k, t in itertools.product(range(5), range(periods)):
+    for k, t in itertools.product(range(3), range(periods)):
         first = int((days[k, t] - SPAN[0]).astype(int))
         # a 29 February may be short of a day, or a day long where the record has none
         years = int(str(days[k, t])[:4]) - int(timeline.labels[t][:4])
@@ -341,12 +350,12 @@ def test_the_range_holds_most_records() -> None:
     """Of records that are samples of the members themselves 90 % lie within; bound 80 to 97 %."""
     members = by_month(made("parametric", range(1, 2001)), YEAR)
     inside = []
-    for k in range(10):
+    for k in range(6):
         part = slice(40 * k, 40 * (k + 1))
         of_part = members.flow[:, part, :].reshape(3, 1, -1)
         months = np.arange("1960-06", np.datetime64("1960-06") + 480, dtype="datetime64[M]")
         record = Monthly(of_part, months)
-        table = compare_with_record(INFLOW.names, record, members, 6, samples=100)
+        table = compare_with_record(INFLOW.names, record, members, 6, samples=60)
         rows = table[table["statistic"].isin(["mean", "sd", "skew"]) & (table["month"] > 0)]
         inside.append(((rows["record"] >= rows["low"]) & (rows["record"] <= rows["high"])).mean())
     assert 0.8 <= np.mean(inside) <= 0.97
@@ -482,7 +491,7 @@ def test_a_record_is_long_enough_or_not() -> None:
     synthetic = Synthetic(method="parametric", members=3)
     assert synthetic.fault(YEAR, SPAN) == ""
     text = synthetic.fault(YEAR, (SPAN[0], np.datetime64("1967-06-01")))
-    assert "has only 7 years" in text
+    assert "in 7 years only" in text
     assert text.endswith("or write method: bootstrap")
     bootstrap = Synthetic(method="bootstrap", members=3)
     assert bootstrap.fault(YEAR, (SPAN[0], np.datetime64("1967-06-01"))) == ""
@@ -528,10 +537,22 @@ def test_the_command_compares_synthetic_members(
     pd.testing.assert_frame_equal(table, expected, check_exact=False, rtol=1e-9)
     figure = (here / "figure.svg").read_text(encoding="utf-8")
     assert figure.count("<use") > 50
-    code, text = command(monkeypatch, "case.yaml", "--lang", "vi", "--plot", "figure.xyz")
-    assert code == 2
-    assert "toàn lưu vực, theo tháng" in text
-    assert "end it in .svg" in text
+
+
+def test_a_figure_has_an_ending_that_is_known(here: Path) -> None:
+    years = (np.arange(3.0), np.arange(9.0))
+    with pytest.raises(InputError, match=r"figure\.xyz: E107 .*; end it in \.svg"):
+        write_figure(pd.DataFrame(), years, 6, here / "figure.xyz")
+    assert not (here / "figure.xyz").exists()
+
+
+def test_the_command_speaks_vietnamese(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, text = command(
+        monkeypatch, "case.yaml", "--lang", "vi", "--set", "hydrology.synthetic.members=30"
+    )
+    assert code == 0
+    for words in ("30 kịch bản thủy văn", "toàn lưu vực, theo tháng", "năm: độ lệch chuẩn"):
+        assert words in text
 
 
 def test_a_withdrawal_that_finds_no_water_is_told(

@@ -236,6 +236,12 @@ def test_forecasts_are_run_and_their_skill_is_told(tmp_path: Path) -> None:
     assert skill["climatology", 1, "all"] == 0
 
 
+def test_ways_side_by_side_give_the_same(by_hand: ValueOfForesight, tmp_path: Path) -> None:
+    value = value_of_foresight(two_days(tmp_path), windows=[2], forecasts=["perfect"], jobs=2)
+    pd.testing.assert_frame_equal(value.by_member, by_hand.by_member)
+    pd.testing.assert_frame_equal(value.rules, by_hand.rules)
+
+
 def test_a_record_of_too_few_years_stops_its_ways_alone(tmp_path: Path) -> None:
     case = with_record(tmp_path / "basin", [2.0, 6.0])
     value = value_of_foresight(case, windows=[3], forecasts=["climatology"])

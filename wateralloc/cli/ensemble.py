@@ -44,6 +44,13 @@ Scheduler = Annotated[
 Block = Annotated[
     int | None, typer.Option("--block", min=1, help="Members solved and written together.")
 ]
+Reference = Annotated[
+    bool,
+    typer.Option(
+        "--reference",
+        help="Start every member from the bases of the first by name; faster over many years.",
+    ),
+]
 Restart = Annotated[
     bool,
     typer.Option("--restart", help="Throw away what the folder holds of other settings or code."),
@@ -91,6 +98,7 @@ def ensemble(
     workers: Workers = None,
     scheduler: Scheduler = None,
     block: Block = None,
+    reference: Reference = False,
     restart: Restart = False,
     lang: Lang = Language.en,
 ) -> None:
@@ -111,6 +119,7 @@ def ensemble(
             workers=workers,
             scheduler=scheduler,
             block=block,
+            reference=reference,
             restart=restart,
             progress=progress,
         )
@@ -136,6 +145,7 @@ def sweep(
     workers: Workers = None,
     scheduler: Scheduler = None,
     block: Block = None,
+    reference: Reference = False,
     restart: Restart = False,
     lang: Lang = Language.en,
 ) -> None:
@@ -156,6 +166,7 @@ def sweep(
             workers=workers,
             scheduler=scheduler,
             block=block,
+            reference=reference,
             restart=restart,
             progress=progress,
         )

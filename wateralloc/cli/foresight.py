@@ -55,6 +55,9 @@ def foresight(
         Path | None,
         typer.Option("--out", help="Folder to write to; default: results/<case>_foresight."),
     ] = None,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Ways that run side by side, each in a process.")
+    ] = 1,
     lang: Lang = Language.en,
 ) -> None:
     """Run a case under several ways of looking ahead, and say what knowing the future is worth.
@@ -73,8 +76,8 @@ def foresight(
         read = read_case(case, _parse_changes(changes))
         folder = out or Path("results") / f"{read.name}_foresight"
         value = value_of_foresight(
-            read, windows=sizes, forecasts=_names(forecasts), stride=stride,
-            decide=decide or (), folder=folder, progress=progress,
+            read, windows=sizes, forecasts=_names(forecasts), stride=stride, decide=decide or (),
+            folder=folder, jobs=jobs, progress=progress,
         )  # fmt: skip
     from wateralloc.report import foresight_table
 

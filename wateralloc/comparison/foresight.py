@@ -8,8 +8,11 @@ come in an order: a way that does worse in an early goal may do better in a late
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,6 @@ from wateralloc.errors import (
     InputError,
     Position,
     SolveError,
-    WaterAllocError,
     listed,
     or_do,
     suggest,
@@ -126,6 +128,7 @@ def value_of_foresight(
     stride: int = 1,
     decide: Sequence[str] = (),
     folder: Path | None = None,
+    jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> ValueOfForesight:
     """Run a case under several ways of looking ahead and set them side by side.
@@ -142,6 +145,7 @@ def value_of_foresight(
     decide : quantities whose every item is decided in all periods before the hydrology is known,
         for two_stage; it runs too where it is the case's own foresight
     folder : each way's result is written there, in a folder by its name; None: none is
+    jobs : processes that run ways side by side
     progress : called with the number of ways done and their number
 
     Raises
@@ -162,19 +166,19 @@ def value_of_foresight(
     ways = ways_of(case, windows, forecasts, stride, decide)
     ran: dict[str, _Ran] = {}
     faults = dict.fromkeys(ways, "")
-    for done, (name, way) in enumerate(ways.items(), 1):
-        try:
-            ran[name] = _run(way, case)
-        except WaterAllocError as error:
-            if name == PERFECT or not isinstance(error, SolveError | InputError):
-                raise
-            log.warning("%s has no result: %s", name, str(error).splitlines()[0])
-            faults[name] = str(error)
-        else:
+    for done, (name, came) in enumerate(_run_all(ways, case, jobs), 1):
+        if isinstance(came, _Ran):
+            ran[name] = came
             if folder is not None:
-                ran[name].results.write(folder / name)
+                came.results.write(folder / name)
+        elif name == PERFECT:
+            raise came
+        else:
+            log.warning("%s has no result: %s", name, str(came).splitlines()[0])
+            faults[name] = str(came)
         if progress:
             progress(done, len(ways))
+    ran = {name: ran[name] for name in ways if name in ran}
     comparison = compare([one.results for one in ran.values()], reference=PERFECT)
     by_member = _by_member(ran, comparison.members)
     figures = pd.concat([comparison.figures, _end_storage(ran, comparison.members)])
@@ -272,8 +276,32 @@ def _knows(foresight: Foresight) -> str:
     return "all"
 
 
-def _run(way: Case, case: Case) -> _Ran:
-    solution = solve(way)
+def _run_all(
+    ways: Mapping[str, Case], case: Case, jobs: int
+) -> Iterator[tuple[str, _Ran | SolveError | InputError]]:
+    """Yield what came of each way as it is done: its result, or why there is none."""
+    if jobs == 1:
+        yield from ((name, _run(way, case)) for name, way in ways.items())
+        return
+    # a new process each: threads of this one do not outlive a fork
+    with ProcessPoolExecutor(min(jobs, len(ways)), get_context("spawn")) as pool:
+        futures = {pool.submit(_run, way, case): name for name, way in ways.items()}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenProcessPool:
+            text = "E404 a process that ran a way was ended from outside; use fewer jobs"
+            raise SolveError(text) from None
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _run(way: Case, case: Case) -> _Ran | SolveError | InputError:
+    try:
+        solution = solve(way)
+    except (SolveError, InputError) as error:
+        return error
     results = collect(solution, solution.seconds)
     return _Ran(results, outcomes(solution, case.rules), missed(solution, case.rules))
 

@@ -15,8 +15,10 @@ import xarray as xr
 
 from wateralloc.case import Case
 from wateralloc.ensemble.join import join_files
-from wateralloc.errors import ModelError, SolveError
+from wateralloc.errors import Infeasible, ModelError, SolveError
 from wateralloc.foresight import solve
+from wateralloc.foresight.perfect import make_reference
+from wateralloc.foresight.reference import Reference
 from wateralloc.hydrology import Member
 from wateralloc.results import collect
 from wateralloc.results.manifest import identify
@@ -74,12 +76,34 @@ def without_members(case: Case) -> Case:
     return replace(case, basin=basin, given={}, files=())
 
 
-def solve_block(case: Case, part: Part) -> Block:
+def of_part(case: Case, part: Part) -> Case:
+    """The case of some members only.
+
+    Parameters
+    ----------
+    case : as :func:`without_members` left it
+    """
+    return replace(case, members=part.members, given={c: dict(v) for c, v in part.given.items()})
+
+
+def find_reference(case: Case, part: Part) -> Reference | None:
+    """Solve the first member of a part, by name, that has a solution, for others to start from it.
+
+    None where none has: all then start cold.
+    """
+    try:
+        return make_reference(of_part(case, part))
+    except Infeasible:
+        return None
+
+
+def solve_block(case: Case, part: Part, reference: Reference | None = None) -> Block:
     """Solve a part of a case; members that fail are told, and stop no other.
 
     Parameters
     ----------
     case : as :func:`without_members` left it
+    reference : what each member starts from; default: each starts cold
 
     Returns
     -------
@@ -87,13 +111,13 @@ def solve_block(case: Case, part: Part) -> Block:
         With the results of the members that have a solution, and the reasons of those that have
         none.
     """
-    case = replace(case, members=part.members, given={c: dict(v) for c, v in part.given.items()})
+    case = of_part(case, part)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="wateralloc-") as folder:
         path = Path(folder) / "block.nc"
-        record = _solve_together(case, path)
+        record = _solve_together(case, path, reference)
         if record is None:
-            record = _solve_each(case, path)
+            record = _solve_each(case, path, reference)
         record |= {
             "places": list(part.places),
             "members": [member.name for member in part.members],
@@ -104,10 +128,10 @@ def solve_block(case: Case, part: Part) -> Block:
         return Block(part.places, record, path.read_bytes())
 
 
-def _solve_together(case: Case, path: Path) -> dict[str, Any] | None:
+def _solve_together(case: Case, path: Path, reference: Reference | None) -> dict[str, Any] | None:
     """Solve all members and write their results; None where one of several has no solution."""
     try:
-        solution = solve(case)
+        solution = solve(case, reference=reference)
     except SolveError as error:
         if case.n_members > 1:
             return None
@@ -119,12 +143,12 @@ def _solve_together(case: Case, path: Path) -> dict[str, Any] | None:
     return {"failed": [], "manifest": {key: results.manifest[key] for key in kept}}
 
 
-def _solve_each(case: Case, path: Path) -> dict[str, Any]:
+def _solve_each(case: Case, path: Path, reference: Reference | None) -> dict[str, Any]:
     """Solve members one by one, so that those beside one without a solution are kept."""
     pieces, failed, manifest = [], [], dict[str, Any]()
     for k in range(case.n_members):
         piece = path.with_name(f"{k}.nc")
-        record = _solve_together(case.with_members([k]), piece)
+        record = _solve_together(case.with_members([k]), piece, reference)
         assert record is not None
         failed += record["failed"]
         if record["manifest"]:

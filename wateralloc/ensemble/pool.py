@@ -15,8 +15,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from wateralloc.case import Case
-from wateralloc.ensemble.block import Block, Part, solve_block, without_members
+from wateralloc.ensemble.block import (
+    Block,
+    Part,
+    find_reference,
+    solve_block,
+    without_members,
+)
 from wateralloc.errors import Fault, InputError, Position
+from wateralloc.foresight.reference import Reference
 
 DEATHS = 2
 """Workers that a block may cost before it is given up, where the scheduler is started here."""
@@ -41,6 +48,22 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """An ensemble to be solved.
+
+    Attributes
+    ----------
+    first : places of the members of which one is the reference; empty where all start cold
+    """
+
+    case: Case
+    first: tuple[int, ...] = ()
+
+    def part(self, places: tuple[int, ...]) -> Part:
+        return Part.of(self.case, places)
+
+
+@dataclass(frozen=True)
 class Died:
     """Every worker that was given the part died over it."""
 
@@ -53,12 +76,12 @@ Outcomes = Iterator[tuple[Task, Block | Died]]
 class Pool(Protocol):
     """Solves tasks and yields what came of them, in the order in which they end."""
 
-    def solve(self, cases: Mapping[int, Case], tasks: deque[Task]) -> Outcomes:
-        """Solve tasks, also those that are added to them meanwhile.
+    def solve(self, wanted: Mapping[int, Wanted], tasks: deque[Task]) -> Outcomes:
+        """Solve tasks, which are taken off them.
 
         Parameters
         ----------
-        cases : by the number of the ensemble
+        wanted : by the number of the ensemble
         """
         ...
 
@@ -66,11 +89,15 @@ class Pool(Protocol):
 class Here:
     """No other process: one block after another."""
 
-    def solve(self, cases: Mapping[int, Case], tasks: deque[Task]) -> Outcomes:
+    def solve(self, wanted: Mapping[int, Wanted], tasks: deque[Task]) -> Outcomes:
+        references: dict[int, Reference | None] = {}
         while tasks:
             task = tasks.popleft()
-            case = cases[task.owner]
-            yield task, solve_block(without_members(case), Part.of(case, task.places))
+            of = wanted[task.owner]
+            case = without_members(of.case)
+            if of.first and task.owner not in references:
+                references[task.owner] = find_reference(case, of.part(of.first))
+            yield task, solve_block(case, of.part(task.places), references.get(task.owner))
 
 
 class Cluster:
@@ -84,20 +111,28 @@ class Cluster:
     def __init__(self, client: Any) -> None:
         self.client = client
 
-    def solve(self, cases: Mapping[int, Case], tasks: deque[Task]) -> Outcomes:
+    def solve(self, wanted: Mapping[int, Wanted], tasks: deque[Task]) -> Outcomes:
         from distributed import as_completed
         from distributed.scheduler import KilledWorker
 
         # a task, not scattered: what a dead worker held is then made again
-        held = {owner: self._submit(_hold, without_members(case)) for owner, case in cases.items()}
+        held = {
+            owner: self._submit(_hold, without_members(of.case)) for owner, of in wanted.items()
+        }
+        references = {
+            owner: self._submit(find_reference, held[owner], of.part(of.first))
+            for owner, of in wanted.items()
+            if of.first
+        }
         running: dict[str, Task] = {}
         ended = as_completed()
 
         def fill() -> None:
             while tasks and len(running) < AHEAD * max(self._n_threads(), 1):
                 task = tasks.popleft()
-                part = Part.of(cases[task.owner], task.places)
-                future = self._submit(solve_block, held[task.owner], part)
+                part = wanted[task.owner].part(task.places)
+                reference = references.get(task.owner)
+                future = self._submit(solve_block, held[task.owner], part, reference)
                 running[future.key] = task
                 ended.add(future)
 
@@ -111,7 +146,6 @@ class Cluster:
             future.release()
             fill()
             yield task, outcome
-            fill()  # what was added because of the outcome
 
     def _n_threads(self) -> int:
         return sum(self.client.nthreads().values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ import pandas as pd
 from wateralloc.case import Case, read_case
 from wateralloc.ensemble.block import join_manifests
 from wateralloc.ensemble.join import join_files
-from wateralloc.ensemble.pool import Died, Pool, Task, open_pool
+from wateralloc.ensemble.pool import Died, Pool, Task, Wanted, open_pool
 from wateralloc.ensemble.store import Store, check_place, failures, refuse, write_whole
 from wateralloc.ensemble.summary import (
     metric_quantiles,
@@ -24,7 +24,7 @@ from wateralloc.ensemble.summary import (
     pool_metrics,
     read_metrics,
 )
-from wateralloc.errors import CaseError, Fault, Infeasible, Position, SolveError
+from wateralloc.errors import CaseError, Fault, Infeasible, Position, SolveError, shown
 from wateralloc.foresight.perfect import Progress
 from wateralloc.results.store import DATASET, MANIFEST, Results, write_csv
 
@@ -34,6 +34,10 @@ METRICS, QUANTILES, PERIODS, FAILED = (
     "period_quantiles.csv",
     "failed.csv",
 )
+
+
+CANDIDATES = 10
+"""Members, the first by name, of which the first that has a solution is the reference."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ def run_ensemble(
     workers: int | None = None,
     scheduler: str | None = None,
     block: int | None = None,
+    reference: bool = False,
     restart: bool = False,
     progress: Progress | None = None,
 ) -> Ensemble:
@@ -98,6 +103,8 @@ def run_ensemble(
     workers : processes on this machine; default: one for each processor
     scheduler : address of a Dask scheduler whose workers do the work, as ``tcp://10.0.0.1:8786``
     block : members that are solved and written together
+    reference : start every member from the bases of the first one by name, in place of from
+        nothing: faster the longer the horizon
     restart : throw away what the folder holds of another case, and begin anew
     progress : called with the number of members that are done and the number in all
 
@@ -115,25 +122,37 @@ def run_ensemble(
             raise ValueError("changes are for a case that is read here; give its path or name")
     else:
         case = read_case(case, changes or {})
-    check_case(case)
+    check_case(case, reference)
     folder = Path(out) if out is not None else Path("results") / f"{case.name}-ensemble"
     (ensemble,) = solve_all(
-        [(case, folder)], workers, scheduler, block, restart=restart, progress=progress
+        [(case, folder)],
+        workers,
+        scheduler,
+        block,
+        reference=reference,
+        restart=restart,
+        progress=progress,
     )
     if isinstance(ensemble, Infeasible):
         raise ensemble
     return ensemble
 
 
-def check_case(case: Case) -> None:
-    """Check that members of a case can be solved each by itself.
+def check_case(case: Case, reference: bool = False) -> None:
+    """Check that members of a case can be solved each by itself, from a reference if asked.
 
     Raises
     ------
     CaseError
     """
+    at = Position(shown(case.files[0])) if case.files else Position("code")
+    if reference and case.foresight.mode != "perfect":
+        text = (
+            f"foresight {case.foresight.mode} starts each step from the one before, not from a "
+            "reference; leave --reference out"
+        )
+        raise CaseError([Fault(at, "E367", text)])
     if case.foresight.mode == "two_stage":
-        at = Position(str(case.files[0])) if case.files else Position("code")
         text = (
             "foresight two_stage joins all members in one program, an ensemble solves each by "
             "itself; use `wateralloc run`, or another foresight"
@@ -147,6 +166,7 @@ def solve_all(
     scheduler: str | None,
     block: int | None,
     *,
+    reference: bool = False,
     restart: bool = False,
     progress: Progress | None = None,
 ) -> list[Ensemble | Infeasible]:
@@ -161,7 +181,9 @@ def solve_all(
         check_place(folder)
     with ExitStack() as stack:
         stores = [
-            stack.enter_context(Store.opened(folder, case, block, restart=restart))
+            stack.enter_context(
+                Store.opened(folder, case, block, reference=reference, restart=restart)
+            )
             for case, folder in wanted
         ]
         tasks = deque(
@@ -172,14 +194,23 @@ def solve_all(
         )
         if tasks:
             pool = stack.enter_context(open_pool(workers, scheduler))
-            cases = {owner: case for owner, (case, _) in enumerate(wanted)}
+            cases = {
+                owner: Wanted(case, first_by_name(case) if reference else ())
+                for owner, (case, _) in enumerate(wanted)
+            }
             _solve(pool, cases, tasks, stores, progress)
         return [_finish(case, store) for (case, _), store in zip(wanted, stores, strict=True)]
 
 
+def first_by_name(case: Case) -> tuple[int, ...]:
+    """Places of the members that may be the reference: the same in whatever order they come."""
+    by_name = sorted(range(case.n_members), key=lambda k: case.members[k].name)
+    return tuple(by_name[:CANDIDATES])
+
+
 def _solve(
     pool: Pool,
-    cases: Mapping[int, Case],
+    wanted: Mapping[int, Wanted],
     tasks: deque[Task],
     stores: Sequence[Store],
     progress: Progress | None,
@@ -193,28 +224,34 @@ def _solve(
     """
     total = sum(len(store.members) for store in stores)
     done = total - sum(len(task.places) for task in tasks)
-    lost: list[str] = []
     if progress:
         progress(done, total)
-    for task, outcome in pool.solve(cases, tasks):
-        store = stores[task.owner]
-        if isinstance(outcome, Died):
-            if len(task.places) > 1:  # one of them may be to blame
-                tasks.extend(Task(task.owner, (place,)) for place in task.places)
-            else:
-                lost.append(f"{store.folder.name}, member {store.members[task.places[0]]}")
-            continue
-        _check_worker(store, outcome.record["worker"])
-        store.keep(outcome)
-        done += len(task.places)
-        if progress:
-            progress(done, total)
-    if lost:
+
+    def died(tasks: deque[Task]) -> Iterator[Task]:
+        """Solve tasks and keep what comes of them; yield those that workers died over."""
+        nonlocal done
+        for task, outcome in pool.solve(wanted, tasks):
+            if isinstance(outcome, Died):
+                yield task
+                continue
+            store = stores[task.owner]
+            _check_worker(store, outcome.record["worker"])
+            store.keep(outcome)
+            done += len(task.places)
+            if progress:
+                progress(done, total)
+
+    suspects = [Task(task.owner, (place,)) for task in died(tasks) for place in task.places]
+    # a block that only waited at a worker that died is no cause: so each alone, with no other near
+    causes = [task for suspect in suspects for task in died(deque([suspect]))]
+    if causes:
+        named = [(stores[task.owner], task.places[0]) for task in causes]
         raise SolveError(
             "\n".join(
-                f"E363 {where}: every worker that was given it died, perhaps for want of memory; "
-                "all others are kept; give fewer --workers, or more memory, and run it again"
-                for where in lost
+                f"E363 {store.folder.name}, member {store.members[place]}: every worker that was "
+                "given it died, perhaps for want of memory; all others are kept; give fewer "
+                "--workers, or more memory, and run it again"
+                for store, place in named
             )
         )
 

@@ -108,13 +108,20 @@ class Store:
     @classmethod
     @contextmanager
     def opened(
-        cls, folder: Path, case: Case, size: int | None = None, *, restart: bool = False
+        cls,
+        folder: Path,
+        case: Case,
+        size: int | None = None,
+        *,
+        reference: bool = False,
+        restart: bool = False,
     ) -> Iterator[Store]:
         """Open the folder of an ensemble, new or begun; nobody else may write to it meanwhile.
 
         Parameters
         ----------
         size : members of a block; one that was begun keeps its own
+        reference : whether members start from a reference, and not cold
         restart : what other settings left in the folder is thrown away
 
         Raises
@@ -132,13 +139,16 @@ class Store:
             text = "is in use by another run of the same ensemble; wait for it, or name another"
             raise refuse(folder, "E362", f"{text} folder") from None
         try:
-            yield cls._begin(folder, case, size, restart)
+            identity = {**fingerprint(case), "start": "reference" if reference else "cold"}
+            yield cls._begin(folder, case, identity, size, restart)
         finally:
             lock.release()
 
     @classmethod
-    def _begin(cls, folder: Path, case: Case, size: int | None, restart: bool) -> Store:
-        identity, header = fingerprint(case), folder / HEADER
+    def _begin(
+        cls, folder: Path, case: Case, identity: dict[str, Any], size: int | None, restart: bool
+    ) -> Store:
+        header = folder / HEADER
         names = tuple(member.name for member in case.members)
         if restart:
             clear(folder)
@@ -243,8 +253,9 @@ def differences(begun: dict[str, Any], now: dict[str, Any]) -> list[str]:
         ("members", "the members"),
         ("code", "the code of wateralloc or of a rule"),
         ("solver", "the options of the solver"),
+        ("start", "what members start from"),
     ):
-        if begun.get(key) == now[key]:
+        if begun.get(key) == now.get(key):
             continue
         if key in ("inputs", "versions"):
             old, new = begun.get(key, {}), now[key]

@@ -44,6 +44,7 @@ def run_sweep(
     workers: int | None = None,
     scheduler: str | None = None,
     block: int | None = None,
+    reference: bool = False,
     restart: bool = False,
     progress: Progress | None = None,
 ) -> Sweep:
@@ -58,8 +59,8 @@ def run_sweep(
     vary : values of each setting by its dotted key: ``{"demand.year": ["2030", "2040"]}``
     out : folder; default: ``results/<case>-sweep``
     changes : settings that are the same in all
-    workers, scheduler, block, restart, progress : as for :func:`run_ensemble`; progress counts the
-        members of all combinations
+    workers, scheduler, block, reference, restart, progress : as for :func:`run_ensemble`; progress
+        counts the members of all combinations
 
     Raises
     ------
@@ -69,7 +70,7 @@ def run_sweep(
         Workers died over a member again and again; all others are kept.
     """
     settings = combine(vary)
-    cases = _read(case, settings, changes or {})
+    cases = _read(case, settings, changes or {}, reference)
     folder = Path(out) if out is not None else Path("results") / f"{cases[0].name}-sweep"
     names = [name_of(setting) for setting in settings]
     found = solve_all(
@@ -77,6 +78,7 @@ def run_sweep(
         workers,
         scheduler,
         block,
+        reference=reference,
         restart=restart,
         progress=progress,
     )
@@ -137,7 +139,10 @@ def name_of(setting: Mapping[str, str]) -> str:
 
 
 def _read(
-    case: str | Path, settings: Sequence[Mapping[str, str]], changes: Mapping[str, str]
+    case: str | Path,
+    settings: Sequence[Mapping[str, str]],
+    changes: Mapping[str, str],
+    reference: bool,
 ) -> list[Case]:
     """Read the case under each combination; all faults are told together."""
     cases: list[Case] = []
@@ -145,7 +150,7 @@ def _read(
     for setting in settings:
         try:
             of_setting = read_case(case, {**changes, **setting})
-            check_case(of_setting)
+            check_case(of_setting, reference)
             cases.append(of_setting)
         except InputError as error:
             faults.update(error.faults)

@@ -9,14 +9,21 @@ from wateralloc.case import Case
 
 if TYPE_CHECKING:
     from wateralloc.foresight.perfect import Solution
+    from wateralloc.foresight.reference import Reference
 
 
-def solve(case: Case, progress: Callable[[int, int], None] | None = None) -> Solution:
+def solve(
+    case: Case,
+    progress: Callable[[int, int], None] | None = None,
+    reference: Reference | None = None,
+) -> Solution:
     """Solve a case in the way its `foresight` names.
 
     Parameters
     ----------
     progress : called with the number of members, or of steps of members, done and in all
+    reference : what each member starts from, only for foresight ``perfect``; default: each starts
+        cold
 
     Raises
     ------
@@ -24,6 +31,8 @@ def solve(case: Case, progress: Callable[[int, int], None] | None = None) -> Sol
         No allocation meets all hard limits.
     Uncertified, SolveError
     """
+    if reference is not None and case.foresight.mode != "perfect":
+        raise ValueError("only perfect foresight starts from a reference")
     if case.foresight.goes_forward:
         from wateralloc.foresight.forward import solve_forward
 
@@ -34,4 +43,4 @@ def solve(case: Case, progress: Callable[[int, int], None] | None = None) -> Sol
         return solve_two_stage(case, progress)
     from wateralloc.foresight.perfect import solve_perfect
 
-    return solve_perfect(case, progress)
+    return solve_perfect(case, progress, reference)

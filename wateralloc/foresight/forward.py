@@ -8,27 +8,38 @@ once, and starts from the bases of the window before.  ``simulate`` is the windo
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from wateralloc.case import Case
+from wateralloc.errors import Infeasible
 from wateralloc.foresight.perfect import (
     Passes,
     Progress,
     Solution,
     StageOptimum,
 )
+from wateralloc.foresight.regimes import Unordered
+from wateralloc.foresight.steady import Steady, is_steady
 from wateralloc.foresight.successive import Convergence
 from wateralloc.goals import Goal, LinearGoal, PriceOfKeeping
 from wateralloc.goals.claims import Awards, Shared
 from wateralloc.horizon import Horizon, Reading, Realised, Sight
 from wateralloc.period import Period, build_period
 from wateralloc.rules import Soft
+from wateralloc.solve import Certificate
 from wateralloc.timeline import Timeline
+
+log = logging.getLogger(__name__)
+
+GOLDEN = 0.6180339887498949
+"""Multiples of the golden ratio's fraction never come close to each other, modulo 1."""
 
 
 def solve_forward(case: Case, progress: Progress | None = None) -> Solution:
@@ -50,11 +61,12 @@ def solve_forward(case: Case, progress: Progress | None = None) -> Solution:
         case = _give_way(case)
     march = March(case)
     built = time.perf_counter()
-    windows = list(_windows(case))
-    for done, window in enumerate(windows, 1):
-        march.step(*window)
-        if progress:
-            progress(done, len(windows))
+    if not (case.foresight.mode == "simulate" and march.runs_steadily(progress)):
+        windows = list(_windows(case))
+        for done, window in enumerate(windows, 1):
+            march.step(*window)
+            if progress:
+                progress(done, len(windows))
     solution = march.solution()
     seconds = {"build": built - started, "solve": time.perf_counter() - built}
     return replace(solution, seconds=seconds)
@@ -115,9 +127,9 @@ class March:
         self.whole = Horizon(
             self.period.model, case.n_members, case.n_periods, reading=self.reading
         )
-        self.whole.stack()
         self.foretold, self.seen = self.period, self.reading
         self.n_leads = 1
+        self.is_by_period = case.foresight.window(case.n_periods)[0] == 1 < case.n_periods
         rolling = case.foresight.rolling
         if rolling is not None and rolling.n_leads > 1 and rolling.window > rolling.stride:
             # what is thought of a period some periods ahead is the same period with other data
@@ -127,6 +139,7 @@ class March:
             self.seen = Reading(self.foretold.model)
             self.n_leads = rolling.n_leads
         note_lines(self.foretold, self.seen)
+        self.carried = {id(note.now) for note in self.seen.repeats.carried}
         self.realised = self._nothing_decided()
         self.bases: list[dict[str, Any]] = [{} for _ in range(case.n_members)]
         self.former: Horizon | None = None
@@ -137,10 +150,7 @@ class March:
 
     def _nothing_decided(self) -> Realised:
         """All columns at nothing, but for those of initial values."""
-        lp = self.whole.stack()
-        decided = sum(np.unique(self.whole.columns[id(v)]).size for v in self._decided())
-        x = np.zeros((self.case.n_members, lp.n_columns))
-        x[:, decided:] = lp.col_lower[:, decided:]
+        x = self.whole.lay_out()
         columns = [self.whole.columns[id(v)] for v in self.reading.variables]
         shape = (self.case.n_members, self.case.n_periods)
         repeats = self.seen.repeats
@@ -151,10 +161,72 @@ class March:
         }
         return Realised(columns, x, activity)
 
-    def _decided(self) -> list[Any]:
-        """Variables that are not carried."""
-        carried = {id(note.now) for note in self.reading.repeats.carried}
-        return [v for v in self.reading.variables if id(v) not in carried]
+    def tidy_cost(self, horizon: Horizon) -> np.ndarray:
+        """Costs that leave no tie: least water moved, most kept, no two columns alike (column).
+
+        Programs of one period hand on what they decide, so what goals leave open in one decides
+        what the next can do.
+        """
+        states = {
+            id(value)
+            for quantity in self.foretold.quantities()
+            if quantity.cell_methods == "time: point"
+            for value in quantity.values.values()
+        }
+        lp = horizon.stack()
+        has_least, has_most = (
+            np.isfinite(limit).all(axis=0) for limit in (lp.col_lower, lp.col_upper)
+        )
+        cost = np.zeros(lp.n_columns)
+        for place, variable in enumerate(self.seen.variables):
+            if variable.name.startswith("goals.") or id(variable) in self.carried:
+                continue
+            column = horizon.columns[id(variable)][0]
+            weight = 1.0 + (place + 1) * GOLDEN % 1.0
+            if id(variable) in states:
+                cost[column] = -weight if has_most[column] else 0.0
+            elif has_least[column]:
+                cost[column] = weight
+        return cost
+
+    def runs_steadily(self, progress: Progress | None) -> bool:
+        """Solve all steps where only limits move; tell whether that is so."""
+        if not is_steady(self.period, self.reading):
+            return False
+        steady = Steady(self)
+        try:
+            if not steady.solve(progress):
+                return False
+        except (Unordered, Infeasible) as error:
+            log.debug("%s: %s", self.case.name, error)  # the windows say why, or do it
+            return False
+        self._tell_regimes(steady)
+        return True
+
+    def _tell_regimes(self, steady: Steady) -> None:
+        """Put together what the regimes of all steps tell of the goals."""
+        known, m = steady.regimes.known, self.period.model
+        nodes = np.array([int(steady.rows[id(m.balance[n])][0]) for n in m.node])
+        duals = np.array([regime.duals for regime in known])
+        worst = [
+            reduce(Certificate.worse, (regime.certificate[g] for regime in known))
+            for g in range(len(self.period.goals))
+        ]
+        for k in range(self.case.n_members):
+            number = steady.number[k]
+            for g, (place, goal) in enumerate(self.period.goals):
+                rule_price = {}
+                for row in self.period.rule_rows:
+                    at = self.whole.row_periods(row.constraint)
+                    of_row = int(steady.rows[id(row.constraint)][0])
+                    rule_price[row.label] = duals[number[at], g, of_row]
+                title = goal.title() if isinstance(goal, LinearGoal) else str(goal.kind)
+                certificate = replace(worst[g], primal=steady.regimes.violation)
+                self.told[k][place] = _Told(
+                    place, f"{place} {title}", goal.objective(m, place)[1], "", 1.0,
+                    -duals[number][:, g, nodes].T, rule_price, certificate,
+                    steady.regimes.n_iterations,
+                )  # fmt: skip
 
     # --- one window
 
@@ -175,6 +247,7 @@ class March:
                 names=tuple(member.name for member in self.case.members),
                 bases=self.bases,
                 shown=self._shown(first, count),
+                tidy=self.tidy_cost(horizon) if self.is_by_period else None,
             )
             found = passes.solve()
             self._keep(horizon, found, first, kept)
@@ -209,10 +282,9 @@ class March:
 
     def _keep(self, horizon: Horizon, found: Solution, first: int, kept: int) -> None:
         x, columns = self.realised.x, self.realised.columns
-        carried = {id(note.now) for note in self.seen.repeats.carried}
         source, target = [], []
         for place, variable in enumerate(self.seen.variables):
-            if id(variable) not in carried:
+            if id(variable) not in self.carried:
                 source.append(horizon.columns[id(variable)][:kept])
                 target.append(columns[place][first : first + kept])
         x[:, np.concatenate(target)] = found.x[:, np.concatenate(source)]
@@ -236,7 +308,7 @@ class March:
                 stage.goal, stage.name, stage.sense, stage.unit, stage.value_scale,
                 np.zeros((n_nodes, self.case.n_periods)),
                 {
-                    row.label: np.zeros(self.whole.rows[id(row.constraint)].size)
+                    row.label: np.zeros(self.whole.row_periods(row.constraint).size)
                     for row in self.period.rule_rows
                 },
                 stage.certificate,
@@ -257,8 +329,6 @@ class March:
     def solution(self) -> Solution:
         """All windows as one solution, its goals by what came of them over the horizon."""
         self.whole.forget()
-        self.whole.lp = None
-        self.whole.stack()
         x = self.realised.x
         stages = []
         for k in range(self.case.n_members):

@@ -13,6 +13,7 @@ import numpy as np
 from wateralloc.case import Case
 from wateralloc.errors import Infeasible, SolveError
 from wateralloc.foresight.conflict import explain_infeasible
+from wateralloc.foresight.reference import Reference
 from wateralloc.foresight.successive import (
     Convergence,
     Face,
@@ -283,8 +284,14 @@ class MemberStage:
         self.records.append((self.goal, what))
 
 
-def solve_perfect(case: Case, progress: Progress | None = None) -> Solution:
+def solve_perfect(
+    case: Case, progress: Progress | None = None, reference: Reference | None = None
+) -> Solution:
     """Solve a case with perfect foresight, member by member, in passes where lines have to move.
+
+    Parameters
+    ----------
+    reference : what each member starts from; default: each starts cold
 
     Raises
     ------
@@ -298,9 +305,35 @@ def solve_perfect(case: Case, progress: Progress | None = None) -> Solution:
     horizon = Horizon(period.model, case.n_members, case.n_periods)
     horizon.stack()
     built = time.perf_counter()
-    found = Passes(period, horizon, progress).solve()
+    bases = reference.for_members(case.n_members) if reference else []
+    found = Passes(period, horizon, progress, bases=bases).solve()
     seconds = {"build": built - started, "solve": time.perf_counter() - built}
     return replace(found, seconds=seconds)
+
+
+def make_reference(case: Case) -> Reference:
+    """Solve one member from nothing and keep its bases for the others to start from.
+
+    The member is the first by name, so that it is the same in whatever order they come; one that
+    has no solution is passed over.
+
+    Raises
+    ------
+    Infeasible
+        No member has a solution.
+    """
+    error: Infeasible | None = None
+    for k in sorted(range(case.n_members), key=lambda k: case.members[k].name):
+        period = build_period(case.with_members([k]))
+        passes = Passes(period, Horizon(period.model, 1, case.n_periods))
+        try:
+            passes.solve()
+        except Infeasible as found:
+            error = found
+            continue
+        return Reference.of(case.members[k].name, passes.bases[0])
+    assert error is not None
+    raise error
 
 
 @dataclass
@@ -313,6 +346,7 @@ class Passes:
     bases : of each member, by the name of the optimum: what to start from; those found take their
         place
     shown : the case as messages name its periods, where only a part of it is in sight
+    tidy : what is made least after all goals, so that no tie is left to the solver (column)
     """
 
     period: Period
@@ -321,6 +355,7 @@ class Passes:
     names: tuple[str, ...] = ()
     bases: list[dict[str, Any]] = field(default_factory=list)
     shown: Case | None = None
+    tidy: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         case = self.period.case
@@ -438,6 +473,8 @@ class Passes:
             if self.judges[k].passes:
                 raise
             raise Infeasible(f"{error}\n{self._explain(k)}") from None
+        if self.tidy is not None:
+            stages.optimise("no tie", self.tidy)
         self.last[k] = "" if is_whole else stages.optima[-1].name
         self._compare(where, sought, stage)
         return _Solved(

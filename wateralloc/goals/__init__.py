@@ -156,6 +156,11 @@ class Goal(BaseModel):
         """Whether its objective is money, so that penalties in money belong there."""
         return False
 
+    @property
+    def keeps_water(self) -> bool:
+        """Whether it keeps water in reservoirs, so that nothing else has to."""
+        return False
+
     def check(self, basin: Basin) -> list[tuple[str, str, str]]:
         """Faults that only the basin shows: (key, error code, text) each."""
         return []
@@ -192,6 +197,10 @@ class Goal(BaseModel):
     def optimise(self, m: pyo.ConcreteModel, case: Case, number: int, stage: Stage) -> None:
         """Optimise the goal for one member and hold it."""
         raise NotImplementedError
+
+    def is_plain(self, case: Case) -> bool:
+        """Tell whether the goal is one linear program, whose optimum is held as it is."""
+        return False
 
 
 LAST = 1e-4
@@ -278,6 +287,9 @@ class LinearGoal(Goal):
             stage.hold()
         else:
             stage.hold_within(cap, expression, self.allowance(m, case, stage, optimum))
+
+    def is_plain(self, case: Case) -> bool:
+        return not self.tolerance and type(self).optimise is LinearGoal.optimise
 
     def _ask_prices(self, m: pyo.ConcreteModel, number: int, name: str, stage: Stage) -> None:
         """Record of each rule that is broken at its penalty at which price it would be kept.

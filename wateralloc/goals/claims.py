@@ -203,7 +203,8 @@ class Claimants:
         """Sum (..., time) over each window (..., window)."""
         total = np.zeros((*values.shape[:-1], self.n_windows))
         for w in range(self.n_windows):
-            total[..., w] = values[..., self.window == w].sum(axis=-1)
+            # compressed, as numbers picked by a mask add up in an order that hangs on their shape
+            total[..., w] = np.compress(self.window == w, values, axis=-1).sum(axis=-1)
         return total
 
     def claims(self, m: pyo.ConcreteModel) -> np.ndarray:

@@ -112,6 +112,10 @@ class Drawdown(Goal):
             list(self.order[1:]), rule=lambda block, r: block.counts * m.storage_end[r]
         )
 
+    @property
+    def keeps_water(self) -> bool:
+        return True
+
     def objective(self, m: pyo.ConcreteModel, number: int) -> tuple[pyo.Expression, str]:
         return m.goals.component(f"drawdown_{number}").kept[self.order[-1]], "maximise"
 

@@ -404,6 +404,9 @@ class EndStorage(LinearGoal):
         else:
             super().optimise(m, case, number, stage)
 
+    def is_plain(self, case: Case) -> bool:
+        return not self.tolerance and not self.is_spread
+
     def _spread(self, block: Any, number: int, stage: Stage) -> None:
         """Make the largest share missing least, then the next largest, and so on.
 

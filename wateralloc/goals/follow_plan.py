@@ -142,6 +142,10 @@ class FollowPlan(LinearGoal):
         of = f" of {'+'.join(self.of)}" if self.of else ""
         return f"follow plan of {self.quantity}{of}"
 
+    @property
+    def keeps_water(self) -> bool:
+        return self.quantity == "storage_end"
+
     def measure(self, m: pyo.ConcreteModel, case: Case, stage: Stage) -> tuple[str, float]:
         return self._find(m, case).units, 1.0
 

@@ -77,6 +77,10 @@ class QuantityGoal(LinearGoal):
         m.goals.add_component(unique_component_name(m.goals, "last"), weight)
         return weight * total
 
+    @property
+    def keeps_water(self) -> bool:
+        return self.kind == "maximise" and self.quantity == "storage_end"
+
     def measure(self, m: pyo.ConcreteModel, case: Case, stage: Stage) -> tuple[str, float]:
         return self._find(m, case).units, 1.0
 

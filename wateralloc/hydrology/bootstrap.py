@@ -149,7 +149,7 @@ def _distance(flows: np.ndarray, rows: np.ndarray, others: np.ndarray) -> np.nda
     distance = np.zeros((rows.size, others.size))
     for of_flow, over in zip(root[varies], spread[varies], strict=True):
         distance += ((of_flow[rows][:, np.newaxis] - of_flow[others]) / over) ** 2
-    return distance / max(np.count_nonzero(varies), 1)
+    return distance / max(int(varies.sum()), 1)
 
 
 def _weights(distance: np.ndarray, count: int) -> np.ndarray:

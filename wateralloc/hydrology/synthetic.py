@@ -67,8 +67,9 @@ class Synthetic(BaseModel):
             return ""
         last = record[1] - np.timedelta64(1, "D")
         return (
-            f"the record from {record[0]} to {last} has only {n_years} years of some date of the "
-            f"horizon; {self.method} takes {least} or more: extend the series"
+            f"the record from {record[0]} to {last} has some date of the horizon in {n_years} "
+            f"{'year' if n_years == 1 else 'years'} only; {self.method} takes {least} or more: "
+            "extend the series"
             + (", or write method: bootstrap" if n_years >= LEAST_YEARS["bootstrap"] else "")
         )
 

@@ -189,7 +189,8 @@ class Link(Part):
         least, most = self.limits(case)
         m.capacity = pyo.Param(list(most), initialize=most, units=unit("hm3"), **DATA)
         m.minimum = pyo.Param(m.link, initialize=least, units=unit("hm3"), **DATA)
-        m.loss = pyo.Param(m.link, initialize=case.basin.values("links", "loss"), **DATA)
+        losses = {k: share for k, share in case.basin.values("links", "loss").items() if share}
+        m.loss = pyo.Param(list(losses), initialize=losses, **DATA)
         prices = {k: price for k, price in case.attribute("links", "cost").items() if price.any()}
         m.link_price = pyo.Param(list(prices), initialize=prices, **DATA)
         m.flow = pyo.Var(
@@ -285,7 +286,7 @@ class Link(Part):
         yield Quantity(
             "loss",
             "link",
-            {k: m.loss[k] * arriving(m, k) for k in m.link},
+            {k: m.loss[k] * arriving(m, k) if k in m.loss else 0.0 for k in m.link},
             "hm3",
             "volume lost on the way, of what arrives in the period",
         )
@@ -343,7 +344,7 @@ def arriving(m: pyo.ConcreteModel, link: str) -> Any:
 
 def flow_out(m: pyo.ConcreteModel, link: str) -> Any:
     """Volume [hm3] that leaves a link at its other end in the period."""
-    return (1 - m.loss[link]) * arriving(m, link)
+    return (1 - m.loss[link]) * arriving(m, link) if link in m.loss else arriving(m, link)
 
 
 def in_transit_start(m: pyo.ConcreteModel, link: str) -> Any:

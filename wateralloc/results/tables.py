@@ -435,12 +435,13 @@ def _sum_by(dataset: xr.Dataset, scope: str, quantity: str) -> tuple[list[str], 
         label = dataset[scope].values
     known = [str(name) for name in dict.fromkeys(label) if name]
     position = {name: i for i, name in enumerate(known)}
-    total = np.zeros((len(known), *volumes.shape[:2]))
+    # members first in memory too: sums over the others then do not depend on how many there are
+    total = np.zeros((volumes.shape[0], len(known), volumes.shape[1]))
     for d, name in enumerate(label):
         if name in position:
-            total[position[name]] += volumes[:, :, d]
+            total[:, position[name]] += volumes[:, :, d]
     array = xr.DataArray(
-        total.transpose(1, 0, 2), dims=("member", "claimant", "time"),
+        total, dims=("member", "claimant", "time"),
         coords={"member": dataset["member"].values, "claimant": known},
     )  # fmt: skip
     return known, array

@@ -1,0 +1,38 @@
+"""The reference: bases of one member that all others start from.
+
+Members of a case have the same program with other numbers, so the optimal basis of one is near that
+of the next.  If each member started from the one before it, answers would depend on the order of
+members; from the same reference they depend on nothing but the member itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wateralloc.solve import PackedBasis
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Optimal bases of one member.
+
+    Attributes
+    ----------
+    member : its name
+    bases : by the name of the optimum
+    """
+
+    member: str
+    bases: dict[str, PackedBasis] = field(repr=False)
+
+    @classmethod
+    def of(cls, member: str, bases: Mapping[str, Any]) -> Reference:
+        """Keep bases as the solver has them."""
+        return cls(member, {name: PackedBasis.of(basis) for name, basis in bases.items()})
+
+    def for_members(self, n_members: int) -> list[dict[str, Any]]:
+        """Bases to start from, by the name of the optimum, for each member."""
+        bases = {name: packed.unpack() for name, packed in self.bases.items()}
+        return [dict(bases) for _ in range(n_members)]
