@@ -196,6 +196,7 @@ class Racer:
         """Wait until it has saved what it found, or stop it."""
         self.process.stdin.close()  # type: ignore[union-attr]
         self.process.wait()
+        self.process.stdout.close()  # type: ignore[union-attr]
         self.errors.close()
 
 
@@ -252,9 +253,15 @@ def lay_out(basin: TreeBasin, folder: Path) -> None:
 def difference(way: Way, basin: TreeBasin, folder: Path) -> float:
     """Run a way and compare all it delivers and stores with the greedy order [hm3]."""
     race(way, basin, folder, saves=True)
-    parts = [np.load(path) for path in sorted(folder.glob(f"{way.name}_[0-9].npz"))]
-    found = [np.concatenate([part[what] for part in parts], axis=2) for what in parts[0].files]
+    parts = [load(path) for path in sorted(folder.glob(f"{way.name}_[0-9].npz"))]
+    found = [np.concatenate([part[what] for part in parts], axis=2) for what in parts[0]]
     return max(float(np.abs(a - b).max()) for a, b in zip(found, simulate(basin), strict=True))
+
+
+def load(path: Path) -> dict[str, np.ndarray]:
+    """Read what a process saved: deliveries and storages (item, time, member) [hm3]."""
+    with np.load(path) as file:
+        return {what: file[what] for what in ("delivered", "stored")}
 
 
 # --- all runs -------------------------------------------------------------------------------

@@ -437,6 +437,10 @@ class Stages:
         self.bound_rows(rows, row_lower[rows], row_upper[rows])
 
 
+LOWER, BASIC, UPPER = 0, 1, 2
+"""States of a column or row in a basis."""
+
+
 @dataclass(frozen=True)
 class PackedBasis:
     """A basis as arrays, which go to other processes: status of each column and of each row."""
@@ -503,17 +507,21 @@ def load(lp: MemberProgram, cost: np.ndarray) -> _Highs:
 
 
 class Restart:
-    """A program whose matrix and cost stay while its limits move, solved again from a basis.
+    """A program whose matrix and goals stay while its limits move, solved again from a basis.
+
+    Goals are optimised in their order: after each, the columns and rows with a dual are fixed where
+    they are.  Simplex then moves only those without, which leaves the duals as they are; so the
+    last basis is optimal for every goal with those before it held.
 
     Parameters
     ----------
-    cost : to be minimised (column)
+    costs : of each goal in order, to be minimised, the largest near 1 (goal, column)
     where : text that names the program in messages
     """
 
-    def __init__(self, lp: MemberProgram, cost: np.ndarray, where: str = "") -> None:
-        self.where = where
-        self._highs = load(lp, cost)
+    def __init__(self, lp: MemberProgram, costs: np.ndarray, where: str = "") -> None:
+        self.where, self.costs = where, costs
+        self._highs = load(lp, costs[0])
         self._highs.setOptionValue("presolve", "off")
         self._columns = np.arange(lp.col_lower.size, dtype=np.int32)
         self._rows = np.arange(lp.row_lower.size, dtype=np.int32)
@@ -523,7 +531,7 @@ class Restart:
         columns: tuple[np.ndarray, np.ndarray],
         rows: tuple[np.ndarray, np.ndarray],
         basis: Any = None,
-    ) -> tuple[Any, PackedBasis, int]:
+    ) -> tuple[PackedBasis, int]:
         """Solve within limits, from a basis or from scratch.
 
         Parameters
@@ -532,7 +540,7 @@ class Restart:
 
         Returns
         -------
-        basis : the optimal one, as HiGHS has it and as arrays
+        basis : the optimal one
         iterations
 
         Raises
@@ -545,15 +553,53 @@ class Restart:
         highs.clearSolver()
         if basis is not None:
             highs.setBasis(basis)
-        highs.run()
-        status = highs.getModelStatus()
+        iterations = 0
+        fixed = np.full(columns[0].size, -1, np.int8), np.full(rows[0].size, -1, np.int8)
+        for g, cost in enumerate(self.costs):
+            highs.changeColsCost(self._columns.size, self._columns, cost)
+            self._run()
+            iterations += int(highs.getInfo().simplex_iteration_count)
+            if g + 1 < len(self.costs):
+                self._fix(columns, rows, fixed)
+        found = PackedBasis.of(highs.getBasis())
+        # HiGHS has what is fixed at its lower limit; here it is at the one that its dual names
+        return (
+            PackedBasis(
+                *(
+                    np.where((at >= 0) & (status != BASIC), at, status).astype(np.int8)
+                    for at, status in zip(fixed, (found.columns, found.rows), strict=True)
+                )
+            ),
+            iterations,
+        )
+
+    def _run(self) -> None:
+        self._highs.run()
+        status = self._highs.getModelStatus()
         if status == highspy.HighsModelStatus.kInfeasible:
             raise Infeasible(f"E402 {self.where}no allocation meets all hard limits")
         if status != highspy.HighsModelStatus.kOptimal:
-            text = highs.modelStatusToString(status)
+            text = self._highs.modelStatusToString(status)
             raise SolveError(f"E404 {self.where}the solver stopped with '{text}'")
-        found = highs.getBasis()
-        return found, PackedBasis.of(found), int(highs.getInfo().simplex_iteration_count)
+
+    def _fix(
+        self,
+        columns: tuple[np.ndarray, np.ndarray],
+        rows: tuple[np.ndarray, np.ndarray],
+        fixed: tuple[np.ndarray, np.ndarray],
+    ) -> None:
+        """Fix the columns and rows that have a dual at the limit that it names; note which."""
+        solution, highs = self._highs.getSolution(), self._highs
+        for dual, (lower, upper), at, change in (
+            (np.asarray(solution.col_dual), columns, fixed[0], highs.changeColsBounds),
+            (np.asarray(solution.row_dual), rows, fixed[1], highs.changeRowsBounds),
+        ):
+            priced = np.flatnonzero((np.abs(dual) > FACE) & (at < 0))
+            if priced.size:
+                is_lower = dual[priced] > 0
+                at[priced] = np.where(is_lower, LOWER, UPPER)
+                limit = np.where(is_lower, lower[priced], upper[priced])
+                change(priced.size, priced.astype(np.int32), limit, limit)
 
 
 @dataclass(frozen=True)

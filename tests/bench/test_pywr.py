@@ -104,7 +104,7 @@ def test_scenarios_run_in_two_halves_and_agree(tmp_path: Path) -> None:
     basin = TINY.basin
     pywr.lay_out(basin, tmp_path)
     assert pywr.difference(OURS[0], basin, tmp_path) <= pywr.SAME
-    halves = [np.load(path)["delivered"] for path in sorted(tmp_path.glob("wateralloc_?.npz"))]
+    halves = [pywr.load(path)["delivered"] for path in sorted(tmp_path.glob("wateralloc_?.npz"))]
     assert [half.shape for half in halves] == [(4, 20, 1), (4, 20, 2)]
 
 

@@ -320,6 +320,33 @@ def test_what_cannot_be_decided_beforehand_is_told_at_once(tmp_path: Path) -> No
     assert "E371 two_stage.periods is 3 but the horizon has 1 periods" in text
 
 
+@pytest.mark.parametrize(
+    ("decisions", "text"),
+    [
+        ({"energy": "all"}, "energy of 'mill' is not linear in what is decided"),
+        ({"evaporation": ["lake"]}, "evaporation of 'lake' is not linear in what is decided"),
+    ],
+)
+def test_what_is_not_linear_is_refused(
+    tmp_path: Path, decisions: dict[str, Any], text: str
+) -> None:
+    case = powered(tmp_path, decisions=decisions, evaporation=1)
+    with pytest.raises(CaseError, match=f"E370 two_stage.decisions: {text}"):
+        solve(case)
+
+
+def test_decisions_of_yes_or_no_are_refused(tmp_path: Path) -> None:
+    """Whether the farm has to stop, by the flow that is left to the sea."""
+    rule = {
+        "rule": "hands_off_flow", "name": "stop", "at": "river", "flow_m3s": 40,
+        "by": "regulated", "sectors": ["irrigation"],
+    }  # fmt: skip
+    more = {"integers": True, "linearisation": "fixed"}
+    case = futures(tmp_path, [4, 6], rules=[rule], more=more, goals=[{"meet": {}}])
+    with pytest.raises(CaseError, match="E372 two_stage cannot decide yes or no, as stop asks"):
+        solve(case)
+
+
 def test_rule_that_asks_what_groups_could_have_is_refused(tmp_path: Path) -> None:
     goals = [{"share": {"among": "demand", "rule": "random_arrival"}}]
     with pytest.raises(CaseError, match=r"E373 goal share: rule random_arrival .* write leximin"):
@@ -353,6 +380,37 @@ def test_member_that_is_infeasible_alone_is_told_as_such(tmp_path: Path) -> None
 # --- what is not linear -------------------------------------------------------------------------
 
 
+def powered(
+    folder: Path,
+    *,
+    decisions: dict[str, Any] | None = None,
+    risk: Any = "expected",
+    evaporation: float | None = None,
+) -> Case:
+    """A lake with a plant, two months, a dry and a wet member."""
+    dates = month_starts("2001-01", 24)
+    volumes = {"2001-01": 5, "2001-02": 5, "2002-01": 30, "2002-02": 5}
+    days = {"01": 31, "02": 28}
+    flows = [volumes[d[:7]] / days[d[5:7]] if d[:7] in volumes else 0.0 for d in dates]
+    axes = {"curve": "lake", "x_unit": "hm3", "y_unit": "m"}
+    return futures(
+        folder, [0], decisions=decisions or {"flow_in": ["turbine"]}, risk=risk, periods=1,
+        goals=[{"maximise": "energy"}],
+        nodes=[{"name": "lake", "kind": "reservoir"}, {"name": "sea", "kind": "sink"}],
+        links=[{"name": "turbine", "from": "lake", "to": "sea", "kind": "turbine"}],
+        reservoirs=[{"name": "lake", "dead_hm3": 10, "normal_hm3": 50, "initial_hm3": 30,
+                     "curve": "lake", "evaporation_mm_day": evaporation}],
+        curves=[{"x": 10, "y": 100, **axes}, {"x": 50, "y": 140, **axes},
+                {"x": 10, "y": 1, **axes, "y_unit": "km2"},
+                {"x": 50, "y": 3, **axes, "y_unit": "km2"}],
+        hydropower=[{"plant": "mill", "link": "turbine", "capacity_mw": 1000, "tailwater_m": 22.5,
+                     "efficiency_fraction": 0.8}],
+        demands=None,
+        series={"inflow_hm3_day": {"date": dates, "lake": flows}},
+        more={"timeline": {"start": "2001-01-01", "periods": 2, "step": "month"}},
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("risk", ["expected", "worst"])
 def test_lines_follow_the_solution_of_all_members(tmp_path: Path, risk: Any) -> None:
     """A lake of 90 m + 1 m a hm3 starts and ends at 30 hm3, the tailwater is at 22.5 m.
@@ -361,25 +419,7 @@ def test_lines_follow_the_solution_of_all_members(tmp_path: Path, risk: Any) -> 
     both months is 97.5 + (a - r) / 2, so the least r is best; but the lake holds 50 hm3, and
     a = 30 in the wet member makes r = 10, which the dry one, with a = 5, bears too.
     """
-    dates = month_starts("2001-01", 24)
-    volumes = {"2001-01": 5, "2001-02": 5, "2002-01": 30, "2002-02": 5}
-    days = {"01": 31, "02": 28}
-    flows = [volumes[d[:7]] / days[d[5:7]] if d[:7] in volumes else 0.0 for d in dates]
-    axes = {"curve": "lake", "x_unit": "hm3", "y_unit": "m"}
-    case = futures(
-        tmp_path, [0], decisions={"flow_in": ["turbine"]}, risk=risk, periods=1,
-        goals=[{"maximise": "energy"}],
-        nodes=[{"name": "lake", "kind": "reservoir"}, {"name": "sea", "kind": "sink"}],
-        links=[{"name": "turbine", "from": "lake", "to": "sea", "kind": "turbine"}],
-        reservoirs=[{"name": "lake", "dead_hm3": 10, "normal_hm3": 50, "initial_hm3": 30,
-                     "curve": "lake"}],
-        curves=[{"x": 10, "y": 100, **axes}, {"x": 50, "y": 140, **axes}],
-        hydropower=[{"plant": "mill", "link": "turbine", "capacity_mw": 1000, "tailwater_m": 22.5,
-                     "efficiency_fraction": 0.8}],
-        demands=None,
-        series={"inflow_hm3_day": {"date": dates, "lake": flows}},
-        more={"timeline": {"start": "2001-01-01", "periods": 2, "step": "month"}},
-    )  # fmt: skip
+    case = powered(tmp_path, risk=risk)
     solution = solve(case)
     assert all(c.is_reached for c in solution.convergence)
     assert len({len(c.passes) for c in solution.convergence}) == 1

@@ -242,6 +242,18 @@ def test_ways_side_by_side_give_the_same(by_hand: ValueOfForesight, tmp_path: Pa
     pd.testing.assert_frame_equal(value.rules, by_hand.rules)
 
 
+def test_two_stages_give_all_members_what_the_driest_can_have(tmp_path: Path) -> None:
+    case = with_record(tmp_path / "basin", [2.0, 3.0, 4.0, 6.0])
+    value = value_of_foresight(case, windows=[], forecasts=[], decide=["withdrawal"])
+    assert value.ways.loc["two_stage", "knows"] == "some"
+    goal = goal_of(value, "two_stage", "least satisfaction")
+    # of 5 m3/s over 181 days, the driest brings 2 m3/s and there are 15 hm3 in store
+    asked = 5 * 181 * 0.0864
+    assert goal["mean"] == pytest.approx((2 * 181 * 0.0864 + 15) / asked, abs=1e-6)
+    assert goal["mean"] == pytest.approx(goal["worst"], abs=1e-6)
+    assert goal["most_regret_member"] == "2004-01"
+
+
 def test_a_record_of_too_few_years_stops_its_ways_alone(tmp_path: Path) -> None:
     case = with_record(tmp_path / "basin", [2.0, 6.0])
     value = value_of_foresight(case, windows=[3], forecasts=["climatology"])

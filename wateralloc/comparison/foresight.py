@@ -323,8 +323,7 @@ def _by_member(ran: Mapping[str, _Ran], members: Sequence[str]) -> pd.DataFrame:
     for way, one in ran.items():
         for own, best in zip(one.outcomes, ran[PERFECT].outcomes, strict=True):
             sign = 1.0 if own.sense == "minimise" else -1.0
-            regret = sign * (own.values - best.values)
-            regret[np.abs(regret) <= NOTHING * (1.0 + np.abs(best.values))] = 0.0
+            regret = _beyond_tolerance(sign * (own.values - best.values), best.values)
             for k, member in enumerate(members):
                 rows.append(
                     (
@@ -334,6 +333,11 @@ def _by_member(ran: Mapping[str, _Ran], members: Sequence[str]) -> pd.DataFrame:
                 )  # fmt: skip
     columns = ["way", "member", "place", "goal", "sense", "unit", "value", "regret"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _beyond_tolerance(difference: Any, value: Any) -> np.ndarray:
+    """A difference to a value; 0 where it is within the tolerances of the solver."""
+    return np.where(np.abs(difference) <= NOTHING * (1.0 + np.abs(value)), 0.0, difference)
 
 
 def _goals(by_member: pd.DataFrame) -> pd.DataFrame:
@@ -420,7 +424,8 @@ def _trust(figures: pd.DataFrame, blind: Sequence[str]) -> pd.DataFrame:
         perfect = float(mean[PERFECT])
         away = np.abs(others - perfect)
         nearest, farthest = others[np.argmin(away)], others[np.argmax(away)]
-        rows.append((*key, perfect, float(nearest), float(farthest), perfect - float(nearest)))
+        owed = _beyond_tolerance(perfect - nearest, perfect)
+        rows.append((*key, perfect, float(nearest), float(farthest), float(owed)))
     return pd.DataFrame(rows, columns=columns)
 
 

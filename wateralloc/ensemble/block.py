@@ -121,7 +121,7 @@ def solve_block(case: Case, part: Part, reference: Reference | None = None) -> B
         record |= {
             "places": list(part.places),
             "members": [member.name for member in part.members],
-            "worker": _worker(case),
+            "worker": code_in_use(case),
             "seconds_in_all": time.perf_counter() - started,
         }
         write_record(path, record)
@@ -165,10 +165,19 @@ def _failure(member: Member, error: SolveError) -> dict[str, str]:
     return {"member": member.name, "kind": type(error).__name__, "reason": str(error)}
 
 
-def _worker(case: Case) -> dict[str, Any]:
-    """Versions of the worker, by which results of other code are noticed."""
-    identity = identify(case)
-    return {"code": identity["code"], "versions": identity["versions"]}
+_IN_USE: dict[frozenset[type], dict[str, Any]] = {}
+
+
+def code_in_use(case: Case) -> dict[str, Any]:
+    """Code and versions that this process works with, by which results of other code are noticed.
+
+    They are those it began with: files that change later do not change what is loaded.
+    """
+    clauses = frozenset(type(clause) for clause in (*case.rules, *case.goals))
+    if clauses not in _IN_USE:
+        identity = identify(case)
+        _IN_USE[clauses] = {"code": identity["code"], "versions": identity["versions"]}
+    return _IN_USE[clauses]
 
 
 def metric_variables(dataset: xr.Dataset) -> dict[str, Any]:

@@ -23,7 +23,7 @@ import locket
 import numpy as np
 
 from wateralloc.case import Case
-from wateralloc.ensemble.block import Block, read_record
+from wateralloc.ensemble.block import Block, code_in_use, read_record
 from wateralloc.errors import Fault, InputError, Position, listed, shown
 from wateralloc.results.manifest import identify
 from wateralloc.results.store import DATASET, MANIFEST
@@ -64,7 +64,12 @@ def fingerprint(case: Case) -> dict[str, Any]:
         "inflow_scale": sorted(case.inflow_scale.items()),
         "clauses": clauses,
     }
-    found = {**identify(case), "settings": _plain(settings), "members": digest.hexdigest()}
+    found = {
+        **identify(case),
+        **code_in_use(case),
+        "settings": _plain(settings),
+        "members": digest.hexdigest(),
+    }
     as_in_file: dict[str, Any] = json.loads(json.dumps(found))
     return as_in_file
 

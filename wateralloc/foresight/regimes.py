@@ -29,16 +29,12 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
 from wateralloc.horizon import MemberProgram
-from wateralloc.solve import Certificate, Restart
+from wateralloc.solve import BASIC, LOWER, UPPER, Certificate, Restart
 
-LOWER, BASIC, UPPER = 0, 1, 2
-"""States of a column or row in a basis."""
 WITHIN = 1e-9
 """Violation of a limit, over 1 + |limit|, up to which a basic solution lies within it."""
 ZERO = 1e-9
 """Reduced cost, of costs whose largest is 1, up to which it is none."""
-WEIGHTS = 1e5
-"""Weight of the first goal over the last, where the solver weighs all in one objective."""
 TRIED = 4
 """Regimes that followed one another before, tried before the solver is asked."""
 
@@ -100,10 +96,7 @@ class Regimes:
         nothing = np.zeros((costs.shape[0], self.n_rows))
         self.costs = np.hstack([costs / self.size[:, None], nothing])
         self.scales = np.asarray(scales, float)
-        step = WEIGHTS ** (1 / max(1, costs.shape[0] - 1))
-        self.weights = step ** np.arange(costs.shape[0] - 1, -1, -1.0)
-        self.weighted = (self.weights / self.weights[-1]) @ self.costs[:, : self.n_columns]
-        self.restart = Restart(lp, self.weighted, where)
+        self.restart = Restart(lp, self.costs[:, : self.n_columns], where)
         self.known: list[Regime] = []
         self.numbers: dict[bytes, int] = {}
         self.followed: dict[tuple[int, int], int] = {}
@@ -182,7 +175,7 @@ class Regimes:
         """Ask the solver; return the number of the regime."""
         n = self.n_columns
         self.n_asked += 1
-        basis, packed, iterations = self.restart.optimum(
+        packed, iterations = self.restart.optimum(
             (lower[:n], upper[:n]),
             (lower[n:], upper[n:]),
             self.known[last].basis if last >= 0 else None,
@@ -192,7 +185,7 @@ class Regimes:
         key = state.tobytes()
         if key not in self.numbers:
             self.numbers[key] = len(self.known)
-            self.known.append(self._regime(state, basis, lower, upper))
+            self.known.append(self._regime(state, packed.unpack(), lower, upper))
         number = self.numbers[key]
         if last >= 0:
             _, worst, _ = self._try(self.known[last], lower[None], upper[None])

@@ -168,9 +168,7 @@ def _rehearse(period: Period, horizon: Horizon) -> list[tuple[int, Any, str]]:
     faults: list[tuple[Position, str, str]] = []
     own = Position(case.name)
     if horizon.integers.size:
-        names = sorted(
-            {v.name.split(".")[1].split("[")[0] for v in horizon.variables if v.is_binary()}
-        )
+        names = dict.fromkeys(_rule_of(case, v) for v in horizon.variables if v.is_binary())
         text = (
             f"two_stage cannot decide yes or no, as {listed(names)} asks; state these rules by "
             "what is known beforehand, or look ahead in another way"
@@ -199,6 +197,12 @@ def _rehearse(period: Period, horizon: Horizon) -> list[tuple[int, Any, str]]:
     if faults:
         raise CaseError([Fault(*fault) for fault in faults])
     return asked
+
+
+def _rule_of(case: Case, variable: Any) -> str:
+    """Name of the rule whose working a variable is, by the name that it has; else its own."""
+    own = str(variable.name).removeprefix("workings.").split("[")[0]
+    return next((r.name for r in case.rules if own.startswith(f"{r.name}_")), own)
 
 
 @dataclass(frozen=True)
