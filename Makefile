@@ -1,7 +1,7 @@
 # On a machine with python3 (3.11 or newer), make and a package index:
 #   make run    set up, and run the pilot case
 #   make test   set up, and check everything
-# Nothing is installed outside .venv.
+# Nothing is installed outside .venv, and .venv-pywr1 and .venv-pywr2 for the benchmark against Pywr.
 
 PYTHON ?= python3
 VENV := .venv
@@ -96,6 +96,6 @@ constraints:
 	@mv constraints.new constraints.txt && rm -rf $(VENV)-constraints
 
 clean:
-	rm -rf $(VENV) $(VENV)-constraints build dist docs/_build docs/_generated docs/reference
+	rm -rf $(VENV) $(VENV)-constraints $(VENV)-pywr1 $(VENV)-pywr2 build dist docs/_build docs/_generated docs/reference
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find wateralloc tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +

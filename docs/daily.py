@@ -27,6 +27,7 @@ from docs.validation.recorded import recorded
 from wateralloc import Results, read_case
 from wateralloc.case import Case
 from wateralloc.parts.reservoir import curve_of
+from wateralloc.period import build_period
 from wateralloc.units import SECONDS_PER_DAY
 
 HERE = Path(__file__).parent
@@ -46,6 +47,13 @@ SECTORS = {
     "irrigation, livestock, aquaculture": ("irrigation", "livestock_other", "aquaculture"),
     "industry": ("industry",),
 }
+RULES = {
+    "hoa_binh_release": "release of Hoa Binh", "thac_ba_release": "release of Thac Ba",
+    "tuyen_quang_release": "release of Tuyen Quang", "hoa_binh_level": "level of Hoa Binh",
+    "thac_ba_level": "level of Thac Ba", "tuyen_quang_level": "level of Tuyen Quang",
+    "hoa_binh_before_main_flood": "Hoa Binh lowered for the main flood",
+    "son_la_before_main_flood": "Son La lowered for the main flood",
+}  # fmt: skip
 MODEL, LIMIT, CURVE, RECORD = "#1f5f99", "#c0392b", "#222222", "#9a9a9a"
 STYLE: dict[Any, Any] = {
     "font.size": 8, "svg.hashsalt": "wateralloc", "axes.spines.top": False,
@@ -53,6 +61,7 @@ STYLE: dict[Any, Any] = {
 }  # fmt: skip
 MONTHS = [6, 7, 8, 9, 10, 11, 12, 1, 2, 3, 4, 5]
 LETTERS = "JJASONDJFMAM"
+DRY_SEASON = slice("2004-11-01", "2005-05-31")
 
 
 def digest_of_inputs() -> str:
@@ -88,3 +97,198 @@ def fill(words: Mapping[str, str]) -> str:
     if spare:
         raise ValueError(f"{TEMPLATE.name} has no place for {sorted(spare)}")
     return template.substitute({name: text.strip() for name, text in words.items()})
+
+
+# --- figures ------------------------------------------------------------------------------------
+
+
+def draw_levels(dataset: xr.Dataset, case: Case) -> Figure:
+    """Level of four lakes in every year, over their rule curves and the limits before a flood."""
+    figure = Figure(figsize=(7.6, 5.2), layout="constrained")
+    period = build_period(read_case(CASE, {"timeline.periods": "365"}))
+    (number,) = [number for number, goal in period.goals if goal.kind == "end_storage"]
+    block = period.model.goals.component(f"end_storage_{number}")
+    for axes, name in zip(figure.subplots(2, 2).ravel(), SHOWN, strict=True):
+        level = dataset["level"].sel(reservoir_with_level=name).to_series()
+        for _, year in level.groupby(_water_year(level.index)):
+            axes.plot(np.arange(year.size), year, color=MODEL, lw=0.5, alpha=0.5)
+        curve = curve_of(case.basin, name)
+        axes.plot(curve.level(block.target[name].value[0]), color=CURVE, lw=1.4)
+        most = period.model.storage_most[name].value[0]
+        axes.plot(curve.level(most), color=LIMIT, lw=1, ls=":")
+        axes.set_title(NAMES[name], loc="left", fontsize=8)
+        _months(axes)
+        axes.set_ylabel("level, m")
+        axes.grid(lw=0.3)
+    lines = [axes.lines[0], axes.lines[-2], axes.lines[-1]]
+    lines[0] = mpl.lines.Line2D([], [], color=MODEL, lw=1)
+    figure.legend(lines, ["20 years", "rule curve", "largest level allowed"], frameon=False,
+                  loc="outside upper right", ncols=3)  # fmt: skip
+    return figure
+
+
+def draw_flow(dataset: xr.Dataset) -> Figure:
+    """Flow past Son Tay by day of the year, over the record; and one drought day by day."""
+    figure = Figure(figsize=(7.6, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    flow = _m3s(dataset["river_flow"].sel(node="son_tay"))
+    number = _day_of_water_year(flow.index)
+    by_day = flow.groupby(number)
+    days = np.arange(365)
+    left.fill_between(days, by_day.min().loc[:364], by_day.max().loc[:364], color="#cfe3f1", lw=0,
+                      label="least to largest of 20 years")  # fmt: skip
+    left.plot(days, by_day.median().loc[:364], color=MODEL, lw=1.2, label="median")
+    table = recorded("flows_monthly")
+    rows = table[(table["gauge"] == "son_tay") & (table["period"] == "1989-2009")]
+    month = rows[rows["month"] != "year"].set_index("month")["mean_m3s"]
+    starts = np.cumsum([0, 30, 31, 31, 30, 31, 30, 31, 31, 28, 31, 30, 31])
+    left.stairs([month[str(m)] for m in MONTHS], starts, color=CURVE, lw=1.2, baseline=None,
+                label="recorded means 1989–2009")  # fmt: skip
+    left.set_yscale("log")
+    left.set_ylabel("flow past Son Tay, m³/s")
+    left.legend(frameon=False, fontsize=7)
+    _months(left)
+    dry = flow.loc[DRY_SEASON]
+    right.plot(dry.index, dry, color=MODEL, lw=1, label="past Son Tay")
+    release = _m3s((dataset["release"] + dataset["spill"]).sel(reservoir="hoa_binh"))
+    right.plot(dry.index, release.loc[dry.index], color=LIMIT, lw=0.8, label="from Hoa Binh")
+    short = _m3s(dataset["deficit"].sum("demand")).loc[dry.index]
+    right.fill_between(dry.index, 0, short, color="#999999", lw=0, label="deficit of all users")
+    right.set_ylim(bottom=0)
+    right.set_title("Dry season 2004–05", loc="left", fontsize=8)
+    right.xaxis.set_major_formatter(mpl.dates.DateFormatter("%b"))
+    right.set_ylabel("m³/s")
+    right.legend(frameon=False, fontsize=7)
+    return figure
+
+
+def draw_years(dataset: xr.Dataset) -> Figure:
+    """Energy and deficit of each June–May year."""
+    figure = Figure(figsize=(7.6, 3.0), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    energy = by_year(dataset["energy"]) / 1e3
+    bottom = np.zeros(len(energy))
+    order = [*NAMES]
+    for k, plant in enumerate(order):
+        left.bar(energy.index, energy[plant], 0.8, bottom, label=NAMES[plant],
+                 color=mpl.colormaps["Blues"](0.95 - 0.12 * k))  # fmt: skip
+        bottom += energy[plant].to_numpy()
+    left.set_ylabel("energy, TWh")
+    left.legend(frameon=False, fontsize=6, ncols=4, loc="upper center", bbox_to_anchor=(0.5, 1.2))
+    deficit = by_year(dataset["deficit"])
+    sector = dataset["sector"].to_series()
+    bottom = np.zeros(len(deficit))
+    for (label, of), colour in zip(SECTORS.items(), (LIMIT, MODEL, RECORD), strict=True):
+        volume = deficit[sector.index[sector.isin(of)]].sum(axis=1)
+        right.bar(volume.index, volume, 0.8, bottom, label=label, color=colour)
+        bottom += volume.to_numpy()
+    right.set_ylabel("deficit, hm³")
+    right.legend(frameon=False, fontsize=7)
+    for axes in (left, right):
+        axes.set_xlabel("June of")
+        axes.set_xticks(energy.index[::4])
+    return figure
+
+
+def _months(axes: Any) -> None:
+    starts = np.cumsum([0, 30, 31, 31, 30, 31, 30, 31, 31, 28, 31, 30])
+    axes.set_xticks(starts + 15, LETTERS, minor=False)
+    axes.tick_params(axis="x", length=0)
+    axes.set_xlim(0, 365)
+
+
+def _m3s(volume: xr.DataArray) -> pd.Series:
+    """Flow of each day from its volume [hm3]."""
+    return volume.to_series() / (SECONDS_PER_DAY / 1e6)
+
+
+def _water_year(index: pd.DatetimeIndex) -> np.ndarray:
+    """Year in whose June each day's June–May year starts."""
+    return np.asarray(index.year - (index.month < 6))
+
+
+def _day_of_water_year(index: pd.DatetimeIndex) -> np.ndarray:
+    """Days since 1 June; 29 February counts as the 28th."""
+    year = _water_year(index)
+    day = (index - pd.to_datetime([f"{y}-06-01" for y in year])).days.to_numpy()
+    is_late = (index.is_leap_year & (index.month < 6)) & (day >= 273)
+    return day - is_late.astype(int)
+
+
+def by_year(amount: xr.DataArray) -> pd.DataFrame:
+    """Sum of an amount over each June–May year (year, item)."""
+    frame = amount.to_pandas()
+    return frame.groupby(_water_year(frame.index)).sum()
+
+
+# --- words --------------------------------------------------------------------------------------
+
+
+def values(dataset: xr.Dataset, case: Case, manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Words of the page."""
+    n_years = case.n_periods / 365.25
+    energy = by_year(dataset["energy"])
+    stated = recorded("energy").set_index("plant")["stated_gwh"]
+    spilled = dataset["energy_spilled"].sum("time").to_series() / n_years
+    plants = [
+        (NAMES[p], f"{energy[p].mean():,.0f}", f"{energy[p].min():,.0f}", f"{energy[p].max():,.0f}",
+         f"{stated[p]:,.0f}", f"{spilled[p]:,.0f}")
+        for p in NAMES
+    ]  # fmt: skip
+    whole = energy.sum(axis=1)
+    plants.append(("all", f"{whole.mean():,.0f}", f"{whole.min():,.0f}", f"{whole.max():,.0f}",
+                   f"{stated.sum():,.0f}", f"{spilled.sum():,.0f}"))  # fmt: skip
+    deficit, asked = by_year(dataset["deficit"]), by_year(dataset["demand_volume"])
+    sector = dataset["sector"].to_series()
+    users = []
+    for label, of in SECTORS.items():
+        names = sector.index[sector.isin(of)]
+        short = deficit[names].sum(axis=1)
+        days = dataset["deficit"].sel(demand=names).sum("demand") > 0.01
+        users.append(
+            (label, f"{asked[names].sum(axis=1).mean():,.0f}", f"{short.mean():,.1f}",
+             f"{short.max():,.1f} ({_year(int(short.idxmax()))})", f"{int(days.sum()):,}")
+        )  # fmt: skip
+    flow = _m3s(dataset["river_flow"].sel(node="son_tay"))
+    return {
+        "digest": digest_of_inputs(),
+        "energy": grid(
+            ("plant", "mean, GWh a year", "least", "largest", "stated", "spilled"), plants
+        ),
+        "users": grid(
+            ("users", "demand, hm³ a year", "deficit, mean", "largest year", "days with one"), users
+        ),
+        "rules": grid(("rule", "days asked", "days kept", "worst"), _rules(dataset)),
+        "mean_flow": f"{flow.mean():,.0f}",
+        "least_flow": f"{flow.min():,.0f}",
+        "least_day": _date(flow.idxmin()),
+        "most_flow": f"{flow.max():,.0f}",
+        "most_day": _date(flow.idxmax()),
+        "residual": f"{float(abs(dataset['residual']).max()):.0e}",
+        "gap": f"{manifest['certificate']['gap']:.0e}",
+    }
+
+
+def _rules(dataset: xr.Dataset) -> list[tuple[str, ...]]:
+    """Days on which each rule asks and is kept, and the worst of them."""
+    soft = dataset[["soft_windows", "soft_broken", "soft_worst", "soft_unit"]].to_dataframe()
+    rows = []
+    for rule, words in RULES.items():
+        row = soft.loc[rule]
+        asked, broken = int(row["soft_windows"]), int(row["soft_broken"])
+        unit = {"m3s": "m³/s", "hm3": "hm³"}[row["soft_unit"]]
+        worst = f"{row['soft_worst']:,.0f} {unit} short" if broken else ""
+        rows.append((words, f"{asked:,}", f"{asked - broken:,}", worst))
+    return rows
+
+
+def _year(june: int) -> str:
+    return f"{june}–{(june + 1) % 100:02d}"
+
+
+def _date(day: pd.Timestamp) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]) if len(sys.argv) > 1 else None)

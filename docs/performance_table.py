@@ -13,7 +13,12 @@ from typing import Any
 
 HERE = Path(__file__).parent
 MEASURED = HERE.parent / "benchmarks" / "results"
-PAGES = {"performance": "stack", "performance_passes": "passes", "performance_share": "share"}
+PAGES = {
+    "performance": "stack",
+    "performance_passes": "passes",
+    "performance_share": "share",
+    "performance_pywr": "pywr",
+}
 """Pages, and the benchmark that each is of."""
 NOTHING = "*Nothing is measured yet: run `make bench`.*\n"
 WAYS = {
@@ -47,6 +52,8 @@ def page(benchmark: str) -> str:
         text += _passes(found)
     elif benchmark == "share":
         text += _share(found)
+    elif benchmark == "pywr":
+        text += _pywr(found)
     else:
         for size in found["sizes"]:
             text += _size(size)
@@ -152,6 +159,35 @@ def _share(found: dict[str, Any]) -> str:
         "rounds", "levels",
     )  # fmt: skip
     return f"\n### {found['sizes'][0]['n_periods']} dekads\n\n" + _grid(head, lines)
+
+
+def _pywr(found: dict[str, Any]) -> str:
+    """Time of a step and scenario in every way, size by size."""
+    ways = {
+        "wateralloc": "this project",
+        "pywr_1": f"Pywr {found['versions']['pywr_1']}",
+        "pywr_2": f"Pywr {found['versions']['pywr_2']}, CLP",
+        "pywr_2_highs": f"Pywr {found['versions']['pywr_2']}, HiGHS",
+    }
+    lines = [
+        (
+            size["label"],
+            f"{size['n_cores']}",
+            ways[way],
+            f"{of_way['median']:.3g}",
+            *_spread(of_way)[1:],
+            f"{size['cpu_us_per_step_and_scenario'][way]['median']:.3g}",
+            f"{size['node_steps_per_s'][way]['median'] / 1e6:.3g}",
+            f"{size['setup_s'][way]['median']:.3g}",
+        )
+        for size in found["sizes"]
+        for way, of_way in size["us_per_step_and_scenario"].items()
+    ]
+    head = (
+        "size", "cores", "way", "µs a step and scenario", "min–max", "runs", "processor, µs",
+        "million node-steps a second", "set-up, s",
+    )  # fmt: skip
+    return "\n" + _grid(head, lines)
 
 
 def _date(found: dict[str, Any], path: Path) -> str:

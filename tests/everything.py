@@ -40,8 +40,8 @@ def parts() -> dict[str, Any]:
             {"net_benefit": {}},
             {"drawdown": {"order": ["pond", "lake"], "between": {"from": "01-02", "to": "01-05"}}},
             {"follow_plan": {"quantity": "storage_end", "of": ["lake"], "plan_hm3": 40}},
-            {"end_storage": {"values": {"pond": [{"up_to_hm3": 5, "value_per_m3": 3}]}}},
             {"end_storage": {"target": "full"}},
+            {"end_storage": {"values": {"pond": [{"up_to_hm3": 5, "value_per_m3": 3}]}}},
         ],
         "rules": [
             {"rule": "minimum_delivery", "name": "delta", "at": "fork",

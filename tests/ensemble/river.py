@@ -1,4 +1,4 @@
-"""A river of 200 hydrologies, small enough that all of them are solved in seconds."""
+"""A river of many hydrologies, small enough that all of them are solved in seconds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wateralloc import read_case
 from wateralloc.case import Case
 from wateralloc.hydrology import Member
 
-YEARS = 200
+YEARS = 20
 WATCH = '''\
 """Tells which members are solved; can kill its own process, or ask what cannot be."""
 
@@ -46,14 +46,14 @@ def watch(m, case, log, killer="", kills=0, impossible=()):
 '''
 
 
-def write_case(folder: Path, **watch: Any) -> Path:
-    """Write a basin with a reservoir and a case of three months in each of 200 years.
+def write_case(folder: Path, years: int = YEARS, **watch: Any) -> Path:
+    """Write a basin with a reservoir and a case of three months in each of some years.
 
     Parameters
     ----------
     watch : arguments of the rule that watches; without them there is none
     """
-    months = 12 * YEARS
+    months = 12 * years
     inflow = 40 * np.random.default_rng(5).gamma(2.0, 0.5, months)
     write_basin(
         folder / "basin",

@@ -36,17 +36,7 @@ def blocks_of(folder: Path) -> int:
     return len(list((folder / "blocks").glob("[0-9]*.nc")))
 
 
-# --- workers ------------------------------------------------------------------------------------
-
-
-def test_two_workers(alone: Path, tmp_path: Path) -> None:
-    case = few(write_case(tmp_path), 6)
-    told: list[tuple[int, int]] = []
-    found = run_ensemble(
-        case, tmp_path / "out", workers=2, block=2, progress=lambda *of: told.append(of)
-    )
-    assert_same(alone, found.folder)
-    assert told == [(0, 6), (2, 6), (4, 6), (6, 6)]
+# --- a scheduler --------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -127,15 +117,18 @@ def test_member_that_kills_every_worker(tmp_path: Path, monkeypatch: pytest.Monk
     assert_same(whole.folder, found.folder)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_killed_three_times(tmp_path: Path, workers: int) -> None:
-    """200 members, kill -9 after some blocks, thrice: the same, and no finished block twice."""
-    log = tmp_path / "log"
-    path = write_case(tmp_path, log=str(log))
-    out = tmp_path / "broken"
-    command = ["ensemble", path, "--workers", workers, "--block", 20, "--out", out]
+@pytest.mark.parametrize(
+    ("workers", "years", "block", "kills"), [(1, 200, 25, (1, 3, 6)), (2, 20, 4, (2,))]
+)
+def test_killed(
+    tmp_path: Path, workers: int, years: int, block: int, kills: tuple[int, ...]
+) -> None:
+    """Kill -9 when some blocks are there, again and again: the same, and none of them twice."""
+    log, out = tmp_path / "log", tmp_path / "broken"
+    path = write_case(tmp_path, years, log=str(log))
+    command = ["ensemble", path, "--workers", workers, "--block", block, "--out", out]
     finished: set[str] = set()
-    for n_blocks in (1, 4, 8):
+    for n_blocks in kills:
         process = start(command)
         deadline = time.monotonic() + WAIT
         while blocks_of(out) < n_blocks and time.monotonic() < deadline:
@@ -147,16 +140,12 @@ def test_killed_three_times(tmp_path: Path, workers: int) -> None:
         _, alive = psutil.wait_procs(children, timeout=WAIT)
         assert not alive, "workers go on without the one who writes"
         assert blocks_of(out) >= n_blocks
-        now = {block.name for block in (out / "blocks").glob("[0-9]*.nc")}
-        assert finished <= now
-        started = log.read_text(encoding="utf-8").splitlines()
+        firsts = {int(line[:4]) - 1800 for line in log.read_text(encoding="utf-8").splitlines()}
+        assert not firsts & {int(name[:6]) for name in finished}, "a finished block came again"
         log.write_text("", encoding="utf-8")
-        firsts = {int(line[:4]) - 1800 for line in started}
-        assert not firsts & {int(name[:6]) for name in finished}
-        finished = now
+        finished = {block.name for block in (out / "blocks").glob("[0-9]*.nc")}
     finish(start(command))
     again = log.read_text(encoding="utf-8").splitlines()
-    assert len(again) == 10 - len(finished)
-    whole = tmp_path / "whole"
-    finish(start([*command[:-1], whole]))
-    assert_same(whole, out)
+    assert len(again) == years // block - len(finished)
+    whole = run_ensemble(path, tmp_path / "whole", workers=1, block=years // 2)
+    assert_same(whole.folder, out)

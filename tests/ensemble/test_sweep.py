@@ -17,7 +17,7 @@ DRIER = {"hydrology.scale": ["1.0", "0.5"], "demand.scale": ["{irrigation: 1.0}"
 
 def test_each_combination_is_the_case_with_its_settings(tmp_path: Path) -> None:
     path = small(tmp_path)
-    found = run_sweep(path, DRIER, tmp_path / "out", workers=1)
+    found = run_sweep(path, DRIER, tmp_path / "out", workers=1, block=4)
     assert list(found.table["hydrology.scale"]) == ["1.0", "0.5"]
     assert list(found.table["solved"]) == [4, 4]
     for folder, scale in zip(found.table["folder"], DRIER["hydrology.scale"], strict=True):
@@ -42,16 +42,18 @@ def test_combination_without_a_solution_stops_no_other(tmp_path: Path) -> None:
     path = small(tmp_path, log=str(tmp_path / "log"))
     impossible = "[1800-03, 1801-03, 1802-03, 1803-03]"
     vary = {"rules.0.arguments.impossible": ["[]", impossible]}
-    found = run_sweep(path, vary, tmp_path / "out", workers=1)
+    found = run_sweep(path, vary, tmp_path / "out", workers=1, block=4)
     assert list(found.table["solved"]) == [4, 0]
     with pytest.raises(Infeasible, match="none of 4 members"):
-        run_sweep(path, {"rules.0.arguments.impossible": [impossible]}, tmp_path / "n", workers=1)
+        run_sweep(
+            path, {"rules.0.arguments.impossible": [impossible]}, tmp_path / "n", workers=1, block=4
+        )
 
 
 def test_faults_of_all_combinations_at_once(tmp_path: Path) -> None:
     vary = {"hydrology.scale": ["-1", "-2"]}
     with pytest.raises(InputError) as caught:
-        run_sweep(small(tmp_path), vary, tmp_path / "out", workers=1)
+        run_sweep(small(tmp_path), vary, tmp_path / "out", workers=1, block=4)
     assert [fault.code for fault in caught.value.faults] == ["E303", "E303"]
     assert not (tmp_path / "out").exists()
 
@@ -74,7 +76,7 @@ def test_names_of_folders_are_safe() -> None:
 def test_sweep_command(tmp_path: Path) -> None:
     path, out = small(tmp_path), tmp_path / "out"
     vary = ("--vary", "hydrology.scale=1.0,0.5", "--vary", "timeline.periods=2")
-    text = command("sweep", path, *vary, "--workers", 1, "--out", out)
+    text = command("sweep", path, *vary, "--workers", 1, "--block", 4, "--out", out)
     assert "hydrology.scale" in text
     assert "members never short" in text
     assert len(pd.read_csv(out / "sweep.csv")) == 2

@@ -576,3 +576,18 @@ def test_a_withdrawal_that_finds_no_water_is_told(
     setting = "hydrology.withdrawal_m3s={spring: {months: [2], value: 1000}}"
     code, text = command(monkeypatch, "case.yaml", "--set", setting)
     assert (code, "case: 150 members" in text) == (0, True)
+
+
+def test_members_need_a_series_of_inflow(here: Path) -> None:
+    """With evaporation alone by dates, or nothing, there is no inflow to make."""
+    nodes = [dict(row) for row in tiny_parts()["nodes"]]
+    nodes[0]["inflow_m3s"] = 10
+    lake = {key: v for key, v in tiny_parts()["reservoirs"][0].items() if "evaporation" not in key}
+    dates = month_starts("2001-01", 180)
+    evaporation = {"evaporation_mm_day": {"date": dates, "lake": [3.0] * 180}}
+    for name, series, code in (("alone", evaporation, "E350"), ("nothing", {}, "E321")):
+        tiny_basin(here / name, nodes=nodes, reservoirs=[lake], series=series)
+        with pytest.raises(InputError) as caught:
+            read_case("case.yaml", {"basin": name})
+        assert [fault.code for fault in caught.value.faults] == [code]
+        assert "add series/inflow_m3s.csv" in str(caught.value)

@@ -57,6 +57,8 @@ class Case:
     given : column that follows the hydrology -> name -> its values in the canonical unit (member,
         time), in place of those of the record
     issued : forecasts from a file, where the foresight names one
+    left_at_end : reservoir or aquifer -> what must be left in it at the end [hm3] (member), in
+        place of the targets of the basin
     files : every case file that was read
     resolved : the case as plain data, after ``extends`` and ``--set``
     """
@@ -82,6 +84,7 @@ class Case:
     upstream_withdrawal: dict[str, Seasonal] = field(default_factory=dict)
     given: dict[str, dict[str, np.ndarray]] = field(default_factory=dict, repr=False)
     issued: Issued | None = None
+    left_at_end: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
     files: tuple[Path, ...] = ()
     resolved: dict[str, Any] = field(default_factory=dict, repr=False)
     _arrays: dict[tuple[str, ...], Any] = field(default_factory=dict, init=False, repr=False)
@@ -114,6 +117,7 @@ class Case:
                 column: {name: values[chosen] for name, values in of_name.items()}
                 for column, of_name in self.given.items()
             },
+            left_at_end={name: left[chosen] for name, left in self.left_at_end.items()},
         )
 
     def opened(self, table: str) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ from wateralloc.case.extends import Chain, apply
 from wateralloc.case.faults import Checker
 from wateralloc.case.find import find_basin, find_case, is_path
 from wateralloc.case.forecast_file import Issued, read_forecasts
-from wateralloc.case.foresight import Rolling
+from wateralloc.case.foresight import Rolling, TwoStage
 from wateralloc.case.items import Item
 from wateralloc.case.keys import CaseKeys, TimelineKeys
 from wateralloc.case.model import (

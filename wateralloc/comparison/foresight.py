@@ -1,7 +1,8 @@
 """The value of foresight: one case under several ways of looking ahead, side by side.
 
 Every way decides for the same members, and what it decided is valued over the whole horizon by one
-measure.  The regret of a way is by how much a goal is worse than under perfect foresight.  Goals
+measure.  The regret of a way is by how much a goal is worse than what perfect foresight could have
+done in its place: under the same rules, and with at least as much left in store at the end.  Goals
 come in an order: a way that does worse in an early goal may do better in a later one.
 """
 
@@ -22,6 +23,7 @@ import pandas as pd
 from wateralloc.case import Case
 from wateralloc.case.foresight import Foresight, read_foresight
 from wateralloc.comparison import Comparison, compare
+from wateralloc.comparison.figures import Figure, figures_of
 from wateralloc.errors import (
     Fault,
     InputError,
@@ -34,7 +36,9 @@ from wateralloc.errors import (
 from wateralloc.foresight import solve
 from wateralloc.foresight.forecast import FORECASTS, forecast_skill
 from wateralloc.foresight.outcome import Missed, Outcome, missed, outcomes
+from wateralloc.foresight.perfect import Solution
 from wateralloc.results import Results, collect
+from wateralloc.rules import Soft
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +53,8 @@ TITLES = {
         "simulate": "each period by itself",
         "rolling": "{window} periods in sight, forecast: {forecast}",
         "two_stage": "some decisions before the hydrology is known",
-        "perfect": "all that comes is known",
+        "perfect": "all that comes is known; its end as the case asks",
+        "known": "perfect",
         "climatology": "climatology",
         "persistence": "persistence",
         "conditional": "conditional on the last flow",
@@ -59,7 +64,8 @@ TITLES = {
         "simulate": "từng thời đoạn một",
         "rolling": "thấy trước {window} thời đoạn, dự báo: {forecast}",
         "two_stage": "một phần quyết định trước khi biết thủy văn",
-        "perfect": "biết trước tất cả",
+        "perfect": "biết trước tất cả; cuối kỳ theo yêu cầu",
+        "known": "biết trước",
         "climatology": "trung bình nhiều năm",
         "persistence": "quán tính",
         "conditional": "theo dòng chảy vừa qua",
@@ -82,8 +88,8 @@ class ValueOfForesight:
         `fault` (why there is no result; "" where there is one).
     goals : DataFrame
         One row a way and goal: `place`, `goal`, `sense`, `unit`, `mean` and `worst` value with
-        `worst_member`; `regret`, by how much the mean is worse than under perfect foresight,
-        `most_regret` of a member, and `most_regret_member`.
+        `worst_member`; `regret`, by how much the mean is worse than under perfect foresight that
+        leaves as much in store, `most_regret` of a member, and `most_regret_member`.
     by_member : DataFrame
         The same of each member: `value` and `regret`.
     rules : DataFrame
@@ -92,9 +98,10 @@ class ValueOfForesight:
     figures : DataFrame
         As :class:`~wateralloc.comparison.Comparison` has them, with the storage left at the end.
     trust : DataFrame
-        One row a figure of the perfect result: `perfect`; `nearest` and `farthest`, the values of
-        the ways that do not know what comes; `owed`, the difference to the nearest: at least so
-        much of it is owed to knowing the future.
+        One row a figure: of the way whose value is nearest to that of perfect foresight in its
+        place, among those that do not know what comes, `way`, its `value`, `perfect`, and `owed`,
+        the difference: at least so much of a perfect result is owed to knowing the future; and
+        `most`, the same of the way that is farthest from it.
     skill : DataFrame
         Of :func:`~wateralloc.foresight.forecast.forecast_skill`, for the longest window.
     comparison : ways as policies
@@ -118,6 +125,9 @@ class _Ran:
     results: Results
     outcomes: list[Outcome]
     missed: list[Missed]
+    best: list[Outcome]
+    """Outcomes of perfect foresight in its place."""
+    best_figures: list[Figure]
 
 
 def value_of_foresight(
@@ -189,7 +199,7 @@ def value_of_foresight(
         by_member,
         _rules(ran),
         figures.reset_index(drop=True),
-        _trust(figures, [w for w in ran if not _knows(ways[w].foresight)]),
+        _trust(ran, figures, [w for w in ran if not _knows(ways[w].foresight)]),
         _skill(case, max(windows, default=1), forecasts),
         comparison,
     )
@@ -232,7 +242,7 @@ def _under(case: Case, name: str, way: Any) -> Case:
     for lang, words in TITLES.items():
         rolling = foresight.rolling
         forecast = "file" if rolling and rolling.file else rolling.forecast if rolling else ""
-        word = words["perfect"] if forecast == "perfect" else words.get(forecast, "")
+        word = words["known"] if forecast == "perfect" else words.get(forecast, "")
         window = rolling.window if rolling else 0
         title[lang] = words[foresight.mode].format(window=window, forecast=word)
     return replace(
@@ -298,12 +308,38 @@ def _run_all(
 
 
 def _run(way: Case, case: Case) -> _Ran | SolveError | InputError:
+    """Solve a way, and then what could have been done in its place by one who knows all."""
     try:
         solution = solve(way)
+        best = solution if way.name == PERFECT else solve(_in_its_place(way, solution))
     except (SolveError, InputError) as error:
         return error
-    results = collect(solution, solution.seconds)
-    return _Ran(results, outcomes(solution, case.rules), missed(solution, case.rules))
+    return _Ran(
+        collect(solution, solution.seconds),
+        outcomes(solution, case.rules),
+        missed(solution, case.rules),
+        outcomes(best, case.rules),
+        figures_of(collect(best).dataset, (), ()),
+    )
+
+
+def _in_its_place(way: Case, solution: Solution) -> Case:
+    """Perfect foresight on the terms of a way.
+
+    It leaves at the end, in every reservoir and aquifer, at least what the way left; where the way
+    may miss hard rules, so may it, by as little as can be and before all goals.
+    """
+    m = solution.period.model
+    ends = {
+        **{r: m.storage_end[r] for r in m.reservoir},
+        **{a: m.aquifer_end[a] for a in m.aquifer},
+    }
+    left = {name: solution.value(end)[:, -1] * (1.0 - NOTHING) for name, end in ends.items()}
+    rules = way.rules
+    if way.foresight.misses_hard_rules:
+        first = Soft(goal=1)
+        rules = tuple(r if r.soft else r.model_copy(update={"soft": first}) for r in rules)
+    return replace(way, foresight=Foresight(), rules=rules, left_at_end=left)
 
 
 # --- tables -------------------------------------------------------------------------------------
@@ -321,7 +357,7 @@ def _ways(ways: Mapping[str, Case], faults: Mapping[str, str]) -> pd.DataFrame:
 def _by_member(ran: Mapping[str, _Ran], members: Sequence[str]) -> pd.DataFrame:
     rows = []
     for way, one in ran.items():
-        for own, best in zip(one.outcomes, ran[PERFECT].outcomes, strict=True):
+        for own, best in zip(one.outcomes, one.best, strict=True):
             sign = 1.0 if own.sense == "minimise" else -1.0
             regret = _beyond_tolerance(sign * (own.values - best.values), best.values)
             for k, member in enumerate(members):
@@ -403,29 +439,30 @@ def _ending(results: Results) -> dict[str, np.ndarray]:
     return {"all": of.values.sum(axis=1), **by_name} if by_name else {}
 
 
-def _trust(figures: pd.DataFrame, blind: Sequence[str]) -> pd.DataFrame:
-    """What of the figures of the perfect way no way reaches that does not know what comes.
+def _trust(ran: Mapping[str, _Ran], figures: pd.DataFrame, blind: Sequence[str]) -> pd.DataFrame:
+    """What of the figures of perfect foresight no way reaches that does not know what comes.
 
     Parameters
     ----------
     blind : ways that do not know it
     """
-    columns = ["measure", "scope", "name", "unit", "perfect", "nearest", "farthest", "owed"]
-    is_shown = figures["measure"].isin([*MEASURES, "storage_at_end"]) & figures["scope"].isin(
-        ["basin", "region", "sector"]
-    )
+    mean = figures.set_index(["policy", "measure", "scope", "name"])["mean"]
+    columns = ["measure", "scope", "name", "unit", "way", "value", "perfect", "owed", "most"]
     rows = []
-    groups = figures[is_shown].groupby(["measure", "scope", "name", "unit"], sort=False)
-    for key, of in groups:
-        mean = of.set_index("policy")["mean"]
-        others = mean.reindex(list(blind)).dropna().to_numpy()
-        if not others.size or PERFECT not in mean:
+    for k, figure in enumerate(ran[blind[0]].best_figures if blind else ()):
+        if figure.measure not in MEASURES or figure.scope not in ("basin", "region", "sector"):
             continue
-        perfect = float(mean[PERFECT])
-        away = np.abs(others - perfect)
-        nearest, farthest = others[np.argmin(away)], others[np.argmax(away)]
-        owed = _beyond_tolerance(perfect - nearest, perfect)
-        rows.append((*key, perfect, float(nearest), float(farthest), float(owed)))
+        key = (figure.measure, figure.scope, figure.name)
+        perfect = np.array([ran[way].best_figures[k].mean for way in blind])
+        value = np.array([mean[way, *key] for way in blind])
+        owed = _beyond_tolerance(perfect - value, perfect)
+        near, far = int(np.argmin(np.abs(owed))), int(np.argmax(np.abs(owed)))
+        rows.append(
+            (
+                *key, figure.unit, blind[near], float(value[near]), float(perfect[near]),
+                float(owed[near]), float(owed[far]),
+            )
+        )  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
 

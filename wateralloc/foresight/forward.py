@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,6 @@ from wateralloc.goals.claims import Awards, Shared
 from wateralloc.horizon import Horizon, Reading, Realised, Sight
 from wateralloc.period import Period, build_period
 from wateralloc.rules import Soft
-from wateralloc.solve import Certificate
 from wateralloc.timeline import Timeline
 
 log = logging.getLogger(__name__)
@@ -207,11 +205,8 @@ class March:
         """Put together what the regimes of all steps tell of the goals."""
         known, m = steady.regimes.known, self.period.model
         nodes = np.array([int(steady.rows[id(m.balance[n])][0]) for n in m.node])
-        duals = np.array([regime.duals for regime in known])
-        worst = [
-            reduce(Certificate.worse, (regime.certificate[g] for regime in known))
-            for g in range(len(self.period.goals))
-        ]
+        duals = steady.regimes.duals(np.arange(len(known)))
+        certificates = steady.regimes.certificates()
         for k in range(self.case.n_members):
             number = steady.number[k]
             for g, (place, goal) in enumerate(self.period.goals):
@@ -221,11 +216,10 @@ class March:
                     of_row = int(steady.rows[id(row.constraint)][0])
                     rule_price[row.label] = duals[number[at], g, of_row]
                 title = goal.title() if isinstance(goal, LinearGoal) else str(goal.kind)
-                certificate = replace(worst[g], primal=steady.regimes.violation)
                 self.told[k][place] = _Told(
                     place, f"{place} {title}", goal.objective(m, place)[1], "", 1.0,
-                    -duals[number][:, g, nodes].T, rule_price, certificate,
-                    steady.regimes.n_iterations,
+                    -duals[number][:, g, nodes].T, rule_price, certificates[g],
+                    steady.regimes.n_crossed,
                 )  # fmt: skip
 
     # --- one window

@@ -91,12 +91,25 @@ class Steady:
             if costs is None:
                 return False
             self.matrix, self.rows = lp, horizon.rows
-            self.regimes = Regimes(lp.member(0), *costs, f"{self.march.case.name}: ")
+            self.regimes = Regimes(
+                lp.member(0), *costs, self._never_move(horizon), f"{self.march.case.name}: "
+            )
         return bool(
             np.array_equal(lp.indptr, self.matrix.indptr)
             and np.array_equal(lp.indices, self.matrix.indices)
             and (lp.data == self.matrix.data[0]).all()
         )
+
+    @staticmethod
+    def _never_move(horizon: Horizon) -> np.ndarray:
+        """Columns and then rows whose two limits are equal by what they are."""
+        lp, reading = horizon.stack(), horizon.reading
+        columns, rows = np.zeros(lp.n_columns, bool), np.zeros(lp.n_rows, bool)
+        columns[lp.n_columns - len(horizon.carried) :] = True
+        for constraint in horizon.constraints:
+            low, _, high = reading.row(constraint)
+            rows[horizon.rows[id(constraint)]] = low is not None and low is high
+        return np.concatenate([columns, rows])
 
     def _costs(self, horizon: Horizon, n_columns: int) -> tuple[np.ndarray, np.ndarray] | None:
         """Costs of each goal and of what leaves no tie (goal, column), with their signs.
@@ -143,13 +156,13 @@ class Steady:
         source = np.stack([columns[place[id(n.now)]] for n in notes]) if notes else target[:0]
         n_decided = target.shape[0]
         initial = slice(n_decided, n_decided + len(notes))
-        number = self.number[:, first - 1] if first else np.full(self.n_members, -1)
+        number = self.number[:, first - 1].copy() if first else np.full(self.n_members, -1)
         for i in range(count):
             t = first + i
             if len(notes):
                 state = x[:, source[:, t]]
                 lower[i][:, initial] = upper[i][:, initial] = state
-            values, number = self.regimes.solve(lower[i], upper[i], number)
+            values = self.regimes.solve(lower[i], upper[i], number)
             x[:, target[:, t]] = values[:, :n_decided]
             self.number[:, t] = number
             if progress:

@@ -426,12 +426,11 @@ class EndStorage(LinearGoal):
             settled = [
                 r
                 for r in is_open
-                if block.part[r].value * abs(float(stage.duals(block.even[r])[0])) > STUCK
+                if level <= NOTHING * block.all_active
+                or block.part[r].value * abs(float(stage.duals(block.even[r])[0])) > STUCK
             ]
             missing = {r: float(stage.values(block.missing[r])[0]) for r in settled}
             stage.hold(is_final=False)
-            if level <= NOTHING * block.all_active:
-                return
             if not settled:
                 raise SolveError(
                     f"E404 {name}: no reservoir keeps the level up; report it with "
@@ -444,6 +443,10 @@ class EndStorage(LinearGoal):
             is_open = [r for r in is_open if r not in settled]
             for r in is_open:
                 stage.limit(block.even[r], np.array([-np.inf]), np.zeros(1))
+        # what is missing is settled; the level is free to be at or above the largest share again
+        stage.bound(block.level, np.zeros(1), np.array([np.inf]))
+        for r in block.names:
+            stage.limit(block.even[r], np.array([-np.inf]), np.zeros(1))
 
 
 def _reached_at_ends(by_day: np.ndarray) -> np.ndarray:

@@ -281,7 +281,7 @@ class Aquifer(Part):
         least = {a: np.full(shape, dead[a]) for a in m.aquifer}
         for a in m.aquifer:
             if case.sees_end:
-                least[a][:, -1] = target.get(a, initial[a])
+                least[a][:, -1] = case.left_at_end.get(a, target.get(a, initial[a]))
         m.aquifer_least = pyo.Param(m.aquifer, initialize=least, units=unit("hm3"), **DATA)
         m.aquifer_most = pyo.Param(m.aquifer, initialize=capacity, units=unit("hm3"), **DATA)
         m.aquifer_start = pyo.Var(m.aquifer, units=unit("hm3"))

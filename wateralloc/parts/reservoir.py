@@ -505,6 +505,8 @@ def _limits(
     is_last = (np.arange(case.n_periods) == case.n_periods - 1) & case.sees_end
     target = row["initial"] if row["target"] is None else row["target"]
     maximum = row["target_maximum"]
+    if name in case.left_at_end:
+        target, maximum = case.left_at_end[name][:, None], None
     lower = {"dead": np.where(is_filled, row["dead"], 0.0)}
     lower["target"] = np.where(is_last & is_open, target, 0.0)
     upper = {"normal": np.where(is_open, row["normal"], 0.0)}

@@ -16,11 +16,11 @@ from wateralloc.results.store import replacing, write_csv
 
 FILES = {
     "ways.csv": "ways of looking ahead, and why one has no result",
-    "goals.csv": "every goal in every way: value, and regret against perfect foresight",
+    "goals.csv": "every goal in every way: value, and regret",
     "by_member.csv": "the same of each member",
     "rules.csv": "what each way misses of each rule",
     "figures.csv": "deficits, energy and storage, and their change against perfect foresight",
-    "trust.csv": "figures of the perfect way, and what of them is owed to knowing what comes",
+    "trust.csv": "figures, and what of them under perfect foresight is owed to it",
     "skill.csv": "how good the forecasts are, by lead and node",
     "foresight.md": "the tables that are printed",
 }
@@ -33,20 +33,21 @@ WORDS = {
         "what it is": "Nội dung",
         "no result": "không có kết quả",
         "Goals, in their order": "Mục tiêu, theo thứ tự",
-        "Regret: by how much worse than under perfect foresight": "Mức hối tiếc: kém bao nhiêu so "
-        "với khi biết trước tất cả",
+        "Regret: by how much worse than had all been known, with as much left in store": "Mức hối "
+        "tiếc: kém bao nhiêu so với khi biết trước tất cả mà cuối kỳ trữ lại bằng nhau",
         "Rules missed": "Quy tắc không giữ được",
         "Deficit by region and by sector": "Thiếu hụt theo vùng và theo ngành",
         "Energy, storage and worth": "Điện lượng, dung tích và giá trị",
-        "What is not to be trusted in the perfect result": "Những gì không nên tin ở kết quả biết "
+        "What is not to be trusted in perfect foresight": "Những gì không nên tin ở kết quả biết "
         "trước tất cả",
         "Skill of forecasts of all inflow, against climatology, by periods ahead": "Kỹ năng dự báo "
         "tổng dòng chảy so với trung bình nhiều năm, theo số thời đoạn trước",
         "figure": "Chỉ tiêu",
         "perfect": "biết trước",
         "nearest way that does not know": "cách gần nhất không biết trước",
-        "farthest": "xa nhất",
+        "its value": "giá trị của nó",
         "owed to foresight": "nhờ biết trước",
+        "at most": "nhiều nhất",
         "forecast": "Dự báo",
         "broken": "bị vi phạm",
         "members": "kịch bản thủy văn",
@@ -88,7 +89,12 @@ class _Maker:
         say = self.say
         made = [
             self.goals(say("Goals, in their order"), "mean"),
-            self.goals(say("Regret: by how much worse than under perfect foresight"), "regret"),
+            self.goals(
+                say(
+                    "Regret: by how much worse than had all been known, with as much left in store"
+                ),
+                "regret",
+            ),
             self.rules(say("Rules missed")),
             self.figures(
                 say("Deficit by region and by sector"),
@@ -98,7 +104,7 @@ class _Maker:
                 say("Energy, storage and worth"),
                 [("energy", "basin"), ("storage_at_end", "basin"), ("value", "basin")],
             ),
-            self.trust(say("What is not to be trusted in the perfect result")),
+            self.trust(say("What is not to be trusted in perfect foresight")),
             self.skill(
                 say("Skill of forecasts of all inflow, against climatology, by periods ahead")
             ),
@@ -145,24 +151,27 @@ class _Maker:
     def trust(self, title: str) -> Table:
         """One row a figure, shares apart from amounts by their percent."""
         rows = self.of.trust
-        rows = rows[rows["owed"].abs() > 0]
+        rows = rows[rows["most"].abs() > 0]
         index = pd.Index(
             [self.figure(r.measure, r.scope, r.name, r.unit) for r in rows.itertuples(index=False)],
             name=self.say("figure"),
             dtype=object,
         )
         heads = {
+            "value": self.say("its value"),
             "perfect": self.say("perfect"),
-            "nearest": self.say("nearest way that does not know"),
-            "farthest": self.say("farthest"),
             "owed": self.say("owed to foresight"),
+            "most": self.say("at most"),
         }
-        cells = {
-            heads[column]: [
+        cells: dict[str, list[str]] = {
+            self.say("nearest way that does not know"): list(rows["way"])
+        }
+        cells |= {
+            head: [
                 cell(value, decimals_of(rows[list(heads)].loc[i]), is_share=unit == "1")
                 for i, value, unit in zip(rows.index, rows[column], rows["unit"], strict=True)
             ]
-            for column in heads
+            for column, head in heads.items()
         }
         return Table(title + self.mean, pd.DataFrame(cells, index=index, dtype=object), (), {})
 
