@@ -67,7 +67,7 @@ class Size:
         return DATA / f"links_{self.years}yr.csv.gz"
 
 
-SIZES = (Size(1, 5, 3), Size(5, 3, 1), Size(10, 3, 1))
+SIZES = (Size(1, 3, 2), Size(5, 3, 1), Size(10, 2, 1))
 
 
 # --- the ways: from arcs, or a case, to HiGHS holding the program --------------------------------

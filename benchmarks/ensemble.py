@@ -4,7 +4,8 @@ Run ``python -m benchmarks.ensemble [--full] [--out DIR]``.  On synthetic member
 ``baseline``:
 
 - seconds of the whole ensemble, from the case in memory to its result on disk, by one process and
-  by workers of Dask, and the parallel efficiency: time of one over workers times time of all
+  by workers of Dask, and the parallel efficiency: time of one over workers times time of all; the
+  same by processor time, which tells what workers cost where other work disturbs the clock
 - peak memory of the process that keeps the result, as members grow
 - a further member started from the reference, beside one started cold, at one and at many years
 
@@ -13,6 +14,8 @@ All ways must give the same numbers, to the last bit.
 
 from __future__ import annotations
 
+import os
+import statistics
 import tempfile
 import time
 from collections.abc import Sequence
@@ -64,21 +67,29 @@ def synthetic(name: str, n_members: int, changes: dict[str, str] | None = None) 
     return read_case(name, {**(changes or {}), "hydrology": members})
 
 
-def timed(case: Case, folder: Path, workers: int) -> float:
-    """Seconds of an ensemble."""
-    started = time.perf_counter()
+def timed(case: Case, folder: Path, workers: int) -> tuple[float, float]:
+    """Seconds of an ensemble, by the clock and of the processors, those of its workers with it."""
+    started, spent = time.perf_counter(), _processor_seconds()
     run_ensemble(case, folder, workers=workers)
-    return time.perf_counter() - started
+    return time.perf_counter() - started, _processor_seconds() - spent
+
+
+def _processor_seconds() -> float:
+    """Of this process and of its children that have ended."""
+    return sum(os.times()[:4])
 
 
 def parallel(size: Size) -> dict[str, Any]:
     """One process beside several, in turn."""
     case = synthetic(size.case, size.members)
     seconds: dict[int, list[float]] = {1: [], size.workers: []}
+    spent: dict[int, list[float]] = {1: [], size.workers: []}
     with tempfile.TemporaryDirectory() as folder:
         for run in range(size.runs):
-            for workers, found in seconds.items():
-                found.append(timed(case, Path(folder) / f"{workers}_{run}", workers))
+            for workers in seconds:
+                by_clock, by_processor = timed(case, Path(folder) / f"{workers}_{run}", workers)
+                seconds[workers].append(by_clock)
+                spent[workers].append(by_processor)
         results = [Path(folder) / f"{workers}_0" / "results.nc" for workers in seconds]
         with xr.open_dataset(results[0]) as one, xr.open_dataset(results[1]) as other:
             if not one.identical(other):
@@ -89,7 +100,10 @@ def parallel(size: Size) -> dict[str, Any]:
         "n_members": size.members,
         "n_periods": case.n_periods,
         "seconds": {str(workers): harness.spread(found) for workers, found in seconds.items()},
+        "processor_seconds": {str(w): statistics.median(found) for w, found in spent.items()},
         "efficiency": efficiency,
+        "processor_efficiency": statistics.median(spent[1])
+        / statistics.median(spent[size.workers]),
         "results_mib": bytes_on_disk / harness.BYTES_PER_MIB,
     }
 

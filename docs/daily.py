@@ -61,6 +61,8 @@ STYLE: dict[Any, Any] = {
 }  # fmt: skip
 MONTHS = [6, 7, 8, 9, 10, 11, 12, 1, 2, 3, 4, 5]
 LETTERS = "JJASONDJFMAM"
+FILLING = pd.date_range("2001-06-15", "2001-06-30").strftime("%m-%d")
+"""Days on which lakes fill to the level allowed before a flood."""
 DRY_SEASON = slice("2004-11-01", "2005-05-31")
 
 
@@ -79,6 +81,7 @@ def write(folder: Path | None = None) -> None:
         wateralloc.run(CASE).write(kept)
     dataset, case = Results.read(kept).dataset, read_case(CASE)
     dataset = dataset.isel(member=0)
+    check(dataset)
     manifest = json.loads((kept / "manifest.json").read_text(encoding="utf-8"))
     with mpl.rc_context(STYLE):
         for name, figure in (
@@ -138,11 +141,9 @@ def draw_flow(dataset: xr.Dataset) -> Figure:
     left.fill_between(days, by_day.min().loc[:364], by_day.max().loc[:364], color="#cfe3f1", lw=0,
                       label="least to largest of 20 years")  # fmt: skip
     left.plot(days, by_day.median().loc[:364], color=MODEL, lw=1.2, label="median")
-    table = recorded("flows_monthly")
-    rows = table[(table["gauge"] == "son_tay") & (table["period"] == "1989-2009")]
-    month = rows[rows["month"] != "year"].set_index("month")["mean_m3s"]
+    month = _recorded_at_son_tay()
     starts = np.cumsum([0, 30, 31, 31, 30, 31, 30, 31, 31, 28, 31, 30, 31])
-    left.stairs([month[str(m)] for m in MONTHS], starts, color=CURVE, lw=1.2, baseline=None,
+    left.stairs([month[m] for m in MONTHS], starts, color=CURVE, lw=1.2, baseline=None,
                 label="recorded means 1989–2009")  # fmt: skip
     left.set_yscale("log")
     left.set_ylabel("flow past Son Tay, m³/s")
@@ -190,6 +191,14 @@ def draw_years(dataset: xr.Dataset) -> Figure:
     return figure
 
 
+def _recorded_at_son_tay() -> dict[int, float]:
+    """Mean flow of each month, 1989-2009 [m3/s]."""
+    table = recorded("flows_monthly")
+    rows = table[(table["gauge"] == "son_tay") & (table["period"] == "1989-2009")]
+    rows = rows[rows["month"] != "year"]
+    return dict(zip(rows["month"].astype(int), rows["mean_m3s"], strict=True))
+
+
 def _months(axes: Any) -> None:
     starts = np.cumsum([0, 30, 31, 31, 30, 31, 30, 31, 31, 28, 31, 30])
     axes.set_xticks(starts + 15, LETTERS, minor=False)
@@ -221,6 +230,36 @@ def by_year(amount: xr.DataArray) -> pd.DataFrame:
     return frame.groupby(_water_year(frame.index)).sum()
 
 
+# --- what the words of the page hang on ---------------------------------------------------------
+
+
+def check(dataset: xr.Dataset) -> None:
+    """Check that what the template says in words is what the figures say.
+
+    Raises
+    ------
+    ValueError
+        With every sentence that no longer holds.
+    """
+    broken = dataset["soft_broken"].to_series()
+    short = dataset["deficit"].sum("time").to_series()
+    node, region = dataset["demand_node"].to_series(), dataset["region"].to_series()
+    whole = by_year(dataset["energy"]).sum(axis=1).mean()
+    sentences = {
+        "releases are always found": not broken[[r for r in RULES if r.endswith("release")]].any(),
+        "Annex III is kept at Hoa Binh": broken["hoa_binh_level"] == 0,
+        "and not at the other two": broken[["thac_ba_level", "tuyen_quang_level"]].all(),
+        "shortage lies at the heads of the Cau and the Thuong": set(node[short > 0.05])
+        <= {"thai_nguyen", "bac_kan", "chi_lang"},
+        "the delta is served in full": short[region == "red_river_delta"].sum() < 1,
+        "energy is near what is stated": abs(whole / recorded("energy")["stated_gwh"].sum() - 1)
+        < 0.03,
+    }
+    failed = [sentence for sentence, holds in sentences.items() if not holds]
+    if failed:
+        raise ValueError(f"{TEMPLATE.name} says what no longer holds: {'; '.join(failed)}")
+
+
 # --- words --------------------------------------------------------------------------------------
 
 
@@ -247,9 +286,16 @@ def values(dataset: xr.Dataset, case: Case, manifest: Mapping[str, Any]) -> dict
         days = dataset["deficit"].sel(demand=names).sum("demand") > 0.01
         users.append(
             (label, f"{asked[names].sum(axis=1).mean():,.0f}", f"{short.mean():,.1f}",
-             f"{short.max():,.1f} ({_year(int(short.idxmax()))})", f"{int(days.sum()):,}")
+             f"{short.max():,.1f} ({_year(int(short.idxmax()))})" if days.any() else "",
+             f"{int(days.sum()):,}")
         )  # fmt: skip
     flow = _m3s(dataset["river_flow"].sel(node="son_tay"))
+    node = dataset["demand_node"].to_series()
+    short = dataset["deficit"].sum("time").to_series().groupby(node).sum() / n_years
+    spill = dataset["spill"].sum("reservoir").to_series()
+    release = _m3s((dataset["release"] + dataset["spill"]).sel(reservoir="hoa_binh"))
+    dry = flow[flow.index.month.isin([2, 3, 4])].mean()
+    record = _recorded_at_son_tay()
     return {
         "digest": digest_of_inputs(),
         "energy": grid(
@@ -264,6 +310,17 @@ def values(dataset: xr.Dataset, case: Case, manifest: Mapping[str, Any]) -> dict
         "least_day": _date(flow.idxmin()),
         "most_flow": f"{flow.max():,.0f}",
         "most_day": _date(flow.idxmax()),
+        "filled": f"{flow[flow.index.strftime('%m-%d').isin(FILLING)].mean():,.0f}",
+        "june": f"{record[6]:,.0f}",
+        "dry": f"{dry:,.0f}",
+        "dry_record": f"{np.average([record[m] for m in (2, 3, 4)], weights=[28.25, 31, 30]):,.0f}",
+        "short": "; ".join(
+            f"`{name}` {volume:,.1f}"
+            for name, volume in short[short > 0.05].sort_values(ascending=False).items()
+        ),
+        "summer": f"{spill[spill.index.month.isin([6, 7, 8, 9])].sum() / spill.sum():.0%}",
+        "most_release": f"{release.max():,.0f}",
+        "most_release_day": _date(release.idxmax()),
         "residual": f"{float(abs(dataset['residual']).max()):.0e}",
         "gap": f"{manifest['certificate']['gap']:.0e}",
     }

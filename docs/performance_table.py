@@ -18,6 +18,7 @@ PAGES = {
     "performance_passes": "passes",
     "performance_share": "share",
     "performance_pywr": "pywr",
+    "performance_ensemble": "ensemble",
 }
 """Pages, and the benchmark that each is of."""
 NOTHING = "*Nothing is measured yet: run `make bench`.*\n"
@@ -54,6 +55,8 @@ def page(benchmark: str) -> str:
         text += _share(found)
     elif benchmark == "pywr":
         text += _pywr(found)
+    elif benchmark == "ensemble":
+        text += _ensemble(found)
     else:
         for size in found["sizes"]:
             text += _size(size)
@@ -188,6 +191,36 @@ def _pywr(found: dict[str, Any]) -> str:
         "million node-steps a second", "set-up, s",
     )  # fmt: skip
     return "\n" + _grid(head, lines)
+
+
+def _ensemble(found: dict[str, Any]) -> str:
+    """Workers beside one process, memory by members, and starts of a further member."""
+    of = found["parallel"]
+    cpu = of["processor_seconds"]
+    lines = [
+        (workers, *_spread(seconds)[:2], f"{cpu[workers]:.0f}")
+        for workers, seconds in of["seconds"].items()
+    ]
+    text = f"\n### {of['n_members']} members of {of['n_periods']} periods\n\n"
+    text += _grid(("processes", "median s", "min–max s", "processor s"), lines)
+    text += (
+        f"\nThe same to the last bit. Parallel efficiency: {of['efficiency']['of_medians']:.3f} by "
+        f"the clock, {of['processor_efficiency']:.3f} by processor time. `results.nc` takes "
+        f"{of['results_mib']:.0f} MiB.\n"
+    )
+    memory = [(n, _mib(found["memory"][n])) for n in found["memory"]]
+    text += f"\n### Memory\n\n{found['memory_mib_per_member']:.2f} MiB for a member more.\n\n"
+    text += _grid(("members", "peak above start MiB"), memory)
+    starts = [
+        (
+            str(one["years"]),
+            f"{one['cold_cpu_s']:.2f}", f"{one['from_reference_cpu_s']:.2f}",
+            str(one["cold_iterations"]), str(one["from_reference_iterations"]),
+        )
+        for one in found["further_member"]
+    ]  # fmt: skip
+    head = ("years", "cold, processor s", "reference, s", "cold, iterations", "reference")
+    return text + "\n### A further member\n\n" + _grid(head, starts)
 
 
 def _date(found: dict[str, Any], path: Path) -> str:

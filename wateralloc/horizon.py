@@ -240,11 +240,12 @@ class Reading:
         self._moves = {id(data) for t in self.tangents for data in (t.intercept, *t.slopes)}
         self._linear: dict[int, tuple[Any, Linear]] = {}
         self._moving: dict[int, tuple[Any, bool]] = {}
+        self._of_last: dict[int, tuple[Any, bool]] = {}
         self._values: dict[int, tuple[Any, Any]] = {}
         self._rows: dict[int, tuple[Any, Any, Any]] = {}
         self._runs: dict[int, dict[int, np.ndarray]] = {}
         self._lists: dict[str, list[Any]] = {}
-        self.local: dict[int, Any] = {}
+        self.local: dict[int, Any] = dict(self.repeats.last)
         self.whole: dict[int, Any] = {}
         """Values over the whole horizon of the data that are local now, by id."""
 
@@ -328,6 +329,21 @@ class Reading:
             self._moving[id(expression)] = known
         return known[1]
 
+    def is_local(self, expression: Any) -> bool:
+        """Tell whether an expression depends on which periods are in sight."""
+        if self.moves(expression):
+            return True
+        if not self.repeats.last or expression.__class__ in native_numeric_types:
+            return False
+        known = self._of_last.get(id(expression))
+        if known is None or known[0] is not expression:
+            data = list(identify_mutable_parameters(expression))
+            known = expression, any(id(one) in self.repeats.last for one in data)
+            if known[1]:
+                self.local |= {id(one): one for one in data}
+            self._of_last[id(expression)] = known
+        return known[1]
+
     @contextmanager
     def localised(self, sight: Sight) -> Iterator[dict[int, Any]]:
         """Let data that stand with a line hold the periods in sight, as lines then do.
@@ -338,8 +354,11 @@ class Reading:
             id of data -> its value over the whole horizon, which it has again afterwards
         """
         whole = {key: data.value for key, data in self.local.items()}
+        last = np.zeros(sight.rows.shape)
+        last[:, -1] = 1.0
         for key, value in whole.items():
-            self.local[key].set_value(sight.take(value))
+            is_last = key in self.repeats.last
+            self.local[key].set_value(last if is_last else sight.take(value))
         self.whole = whole
         try:
             yield whole
@@ -410,24 +429,30 @@ class Sight:
     """The periods that one program holds, of a longer horizon.
 
     What lies before is known: carried variables start from it, and rows over a window count it.
-    What lies after is left out.  Of a row over a window that goes on after the periods in sight,
-    both sides of a minimum add up to their end, so that it is kept on schedule; of a maximum the
-    whole limit counts.  Of windows that overlap those are rows that end in sight, and the first
-    while it has not ended.  A variable that is one column for a window is decided when its window
-    first comes into sight and then stays, but for the levels of goals, which are decided anew.
+    What lies after is left out.  Of a row over a window that goes on after the periods in sight, a
+    minimum is asked in proportion to the days gone by then, so that it is kept on schedule; of a
+    maximum the whole limit counts.  Of windows that overlap those are rows that end in sight, and
+    the first while it has not ended.  A variable that is one column for a window is decided when
+    its window first comes into sight and then stays, but for the levels of goals, which are decided
+    anew.
 
     Attributes
     ----------
     first : first period in sight
-    total : periods of the horizon
+    days : length of each period of the horizon (time)
     rows : row of the data that holds for each member and period in sight (member, period)
     realised : what has been decided before
     """
 
     first: int
-    total: int
+    days: np.ndarray
     rows: np.ndarray
     realised: Realised
+
+    @property
+    def total(self) -> int:
+        """Periods of the horizon."""
+        return self.days.size
 
     @property
     def count(self) -> int:
@@ -467,8 +492,8 @@ class Sight:
 class Steps(Sight):
     """Periods side by side: each period of each member as a program of one period of its own.
 
-    The members of the program are the periods of the first member, then those of the next.  What
-    comes from before is not in it: initial values are 0.
+    The members of the program are the periods of the first member, then those of the next; `rows`
+    has the place of each among all.  What comes from before is not in it: initial values are 0.
     """
 
     periods: int = 1
@@ -484,9 +509,12 @@ class Steps(Sight):
         if np.ndim(value) == 0:
             return value
         value = np.asarray(value, float)
-        n_members = self.rows.shape[0] // self.periods
-        wide = np.broadcast_to(value, (n_members, self.total))
-        return wide[:, self._span].reshape(-1, 1)
+        if value.ndim < 2 or value.shape[0] == 1:
+            one = np.broadcast_to(value, (1, self.total))[:, self._span]
+            return np.tile(one[0], self.rows.shape[0] // self.periods)[:, None]
+        members = self.rows[:: self.periods, 0]
+        wide = np.broadcast_to(value, (value.shape[0], self.total))
+        return wide[members, self._span].reshape(-1, 1)
 
 
 # --- where components lie -------------------------------------------------------------------
@@ -682,7 +710,7 @@ class Horizon:
         """Tell whether a data expression holds the periods in sight already."""
         if isinstance(expression, np.ndarray):
             return expression.shape == self._shape
-        return id(expression) in self.reading.local or self.reading.moves(expression)
+        return id(expression) in self.reading.local or self.reading.is_local(expression)
 
     def _standard(self, expression: Any) -> tuple[Any, list[np.ndarray], list[Any], list[Any]]:
         """Constant, index maps, coefficients and variables of a linear expression."""
@@ -1271,11 +1299,13 @@ class Horizon:
                 raise ModelError("its limit has a line in it, and its window reaches back")
             value, total = self.reading.value(expression), np.zeros(shape)
             for j, run in enumerate(runs):
-                counted = run if is_whole else run[run < sight.end]
-                amount = sight.at(value, counted)
+                amount = sight.at(value, run)
                 if np.ndim(amount) == 0:
-                    amount = np.full((1, counted.size), amount)
+                    amount = np.full((1, run.size), amount)
                 total[:, j] = np.sum(np.atleast_2d(amount), axis=1)
+                if not is_whole and run[-1] >= sight.end:
+                    gone = sight.days[run[run < sight.end]].sum()
+                    total[:, j] *= gone / sight.days[run].sum()
                 if activity is not None:
                     total[:, j] -= activity[:, run[run < sight.first]].sum(axis=1)
             return total

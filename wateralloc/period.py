@@ -152,7 +152,8 @@ def _add_rules(m: pyo.ConcreteModel, case: Case) -> tuple[RuleRow, ...]:
 
 def _check_integers(m: pyo.ConcreteModel, case: Case, rule: Rule, at: tuple[Position, ...]) -> None:
     """Refuse decisions of yes or no where the case does not allow them."""
-    if not case.integers and any(v.is_binary() for v in m.component_data_objects(pyo.Var)):
+    may_follow = case.integers or case.foresight.mode == "simulate"
+    if not may_follow and any(v.is_binary() for v in m.component_data_objects(pyo.Var)):
         text = (
             f"rule '{rule.name}' makes decisions of yes or no, with the whole horizon in sight; "
             "write `integers: true` and `linearisation: fixed` in the case, or state the rule "

@@ -46,6 +46,7 @@ class Repeats:
         number is negative
     once : id of variables that count in a row over overlapping windows in one period only
     ends : id of constraints that stand in the last period in sight only
+    last : id -> data that are 1 in the last period in sight, and 0 before
     noted : id -> component, of everything named in a note
     """
 
@@ -55,6 +56,7 @@ class Repeats:
     totals: dict[int, np.ndarray | Overlapping] = field(default_factory=dict)
     once: set[int] = field(default_factory=set)
     ends: set[int] = field(default_factory=set)
+    last: dict[int, Any] = field(default_factory=dict)
     noted: dict[int, Any] = field(default_factory=dict)
     _repeating: ComponentSet = field(default_factory=ComponentSet)
 
@@ -148,6 +150,10 @@ class Repeats:
         window[-1:] = 0
         self.total(constraint, window)
         self.ends |= {id(one) for one in _each(constraint)}
+
+    def count_last(self, data: Any) -> None:
+        """Let `data`, 1 in the last period of the horizon, be 1 in the last in sight instead."""
+        self.last[id(data)] = data
 
     def count_once(self, variable: Any) -> None:
         """Let a variable count in each row over overlapping windows only where the row stands.

@@ -10,6 +10,7 @@ import pytest
 from benchmarks import __main__ as every
 from benchmarks import ensemble, harness
 from benchmarks.ensemble import Size
+from docs import performance_table
 
 
 def test_ensemble_records_workers_memory_and_starts(tmp_path: Path) -> None:
@@ -19,10 +20,13 @@ def test_ensemble_records_workers_memory_and_starts(tmp_path: Path) -> None:
     record = json.loads(path.read_text(encoding="utf-8"))
     assert set(record["parallel"]["seconds"]) == {"1", "2"}
     assert record["parallel"]["n_members"] == 4
+    assert set(record["parallel"]["processor_seconds"]) == {"1", "2"}
     assert all(of["peak_mib"] > 0 for of in record["memory"].values())
     (further,) = record["further_member"]
     assert further["largest_difference_of_optima"] < 1e-9
     assert further["from_reference_iterations"] < further["cold_iterations"]
+    page = performance_table._ensemble(record)
+    assert "4 members of 36 periods" in page
     efficiency = record["parallel"]["efficiency"]["of_medians"]
     lost, growth = record["targets"]
     assert lost["ratio"] == pytest.approx(1 / efficiency, rel=1e-5)

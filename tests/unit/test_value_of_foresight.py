@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -198,7 +198,7 @@ def case_links() -> list[dict[str, str]]:
     ]
 
 
-@settings(deadline=None, max_examples=6)
+@settings(deadline=None, max_examples=6, phases=[Phase.generate], derandomize=True)
 @given(drawn=networks(), goals=linear_goals(), window=st.integers(1, 4))
 def test_no_way_is_better_than_perfect_foresight_in_its_place(
     drawn: dict[str, Any], goals: list[Any], window: int

@@ -140,6 +140,11 @@ class Foresight(_Keys):
         return self.rolling is None or self.rolling.n_leads == 1
 
     @property
+    def is_by_period(self) -> bool:
+        """Whether each program holds one period and nothing else."""
+        return self.mode == "simulate" or (self.rolling is not None and self.rolling.window == 1)
+
+    @property
     def misses_hard_rules(self) -> bool:
         """Whether hard rules give way where they cannot be kept."""
         way = self.simulate or self.rolling

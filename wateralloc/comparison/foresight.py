@@ -446,23 +446,29 @@ def _trust(ran: Mapping[str, _Ran], figures: pd.DataFrame, blind: Sequence[str])
     ----------
     blind : ways that do not know it
     """
-    mean = figures.set_index(["policy", "measure", "scope", "name"])["mean"]
-    columns = ["measure", "scope", "name", "unit", "way", "value", "perfect", "owed", "most"]
+    keys = ["policy", "measure", "scope", "name"]
+    mean = figures.set_index(keys)["mean"].to_dict()
+    # what nothing has a value of stands among the figures of neither
+    found: dict[tuple[str, ...], list[tuple[str, float, float]]] = {}
+    for way in blind:
+        for f in ran[way].best_figures:
+            is_shown = f.measure in MEASURES and f.scope in ("basin", "region", "sector")
+            own = mean.get((way, f.measure, f.scope, f.name))
+            if is_shown and own is not None:
+                figure = (f.measure, f.scope, f.name, f.unit)
+                found.setdefault(figure, []).append((way, float(own), f.mean))
     rows = []
-    for k, figure in enumerate(ran[blind[0]].best_figures if blind else ()):
-        if figure.measure not in MEASURES or figure.scope not in ("basin", "region", "sector"):
-            continue
-        key = (figure.measure, figure.scope, figure.name)
-        perfect = np.array([ran[way].best_figures[k].mean for way in blind])
-        value = np.array([mean[way, *key] for way in blind])
-        owed = _beyond_tolerance(perfect - value, perfect)
+    for key, of in found.items():
+        values, perfect = np.array([v for _, v, _ in of]), np.array([p for _, _, p in of])
+        owed = _beyond_tolerance(perfect - values, perfect)
         near, far = int(np.argmin(np.abs(owed))), int(np.argmax(np.abs(owed)))
         rows.append(
             (
-                *key, figure.unit, blind[near], float(value[near]), float(perfect[near]),
+                *key, of[near][0], float(values[near]), float(perfect[near]),
                 float(owed[near]), float(owed[far]),
             )
         )  # fmt: skip
+    columns = ["measure", "scope", "name", "unit", "way", "value", "perfect", "owed", "most"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -205,7 +205,7 @@ def open_pool(workers: int | None = None, scheduler: str | None = None) -> Itera
             n_workers=workers or processors(),
             threads_per_worker=1,  # HiGHS runs on one, and members are many
             processes=True,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # a fixed port would be in the way of a second run
             silence_logs=50,
         ) as cluster,
         Client(cluster) as client,

@@ -18,13 +18,13 @@ import numpy as np
 
 from wateralloc.case import Case
 from wateralloc.errors import Infeasible
+from wateralloc.foresight.dual import Lost
 from wateralloc.foresight.perfect import (
     Passes,
     Progress,
     Solution,
     StageOptimum,
 )
-from wateralloc.foresight.regimes import Unordered
 from wateralloc.foresight.steady import Steady, is_steady
 from wateralloc.foresight.successive import Convergence
 from wateralloc.goals import Goal, LinearGoal, PriceOfKeeping
@@ -60,7 +60,7 @@ def solve_forward(case: Case, progress: Progress | None = None) -> Solution:
     march = March(case)
     built = time.perf_counter()
     if not (case.foresight.mode == "simulate" and march.runs_steadily(progress)):
-        windows = list(_windows(case))
+        windows = list(windows_of(case))
         for done, window in enumerate(windows, 1):
             march.step(*window)
             if progress:
@@ -77,7 +77,7 @@ def _give_way(case: Case) -> Case:
     return replace(case, rules=tuple(rules))
 
 
-def _windows(case: Case) -> Iterator[tuple[int, int, int]]:
+def windows_of(case: Case) -> Iterator[tuple[int, int, int]]:
     """First period, number of periods and how many are kept, of each window.
 
     A window that reaches the end and knows what comes is kept whole: the next could only find the
@@ -127,7 +127,7 @@ class March:
         )
         self.foretold, self.seen = self.period, self.reading
         self.n_leads = 1
-        self.is_by_period = case.foresight.window(case.n_periods)[0] == 1 < case.n_periods
+        self.is_by_period = case.foresight.is_by_period
         rolling = case.foresight.rolling
         if rolling is not None and rolling.n_leads > 1 and rolling.window > rolling.stride:
             # what is thought of a period some periods ahead is the same period with other data
@@ -195,31 +195,29 @@ class March:
         try:
             if not steady.solve(progress):
                 return False
-        except (Unordered, Infeasible) as error:
+        except (Lost, Infeasible) as error:
             log.debug("%s: %s", self.case.name, error)  # the windows say why, or do it
             return False
-        self._tell_regimes(steady)
+        self.tell_steps(steady)
         return True
 
-    def _tell_regimes(self, steady: Steady) -> None:
-        """Put together what the regimes of all steps tell of the goals."""
-        known, m = steady.regimes.known, self.period.model
-        nodes = np.array([int(steady.rows[id(m.balance[n])][0]) for n in m.node])
-        duals = steady.regimes.duals(np.arange(len(known)))
-        certificates = steady.regimes.certificates()
+    def tell_steps(self, steady: Steady) -> None:
+        """Put together what all steps tell of the goals."""
+        m, n_nodes = self.period.model, len(self.period.model.node)
         for k in range(self.case.n_members):
-            number = steady.number[k]
             for g, (place, goal) in enumerate(self.period.goals):
-                rule_price = {}
-                for row in self.period.rule_rows:
-                    at = self.whole.row_periods(row.constraint)
-                    of_row = int(steady.rows[id(row.constraint)][0])
-                    rule_price[row.label] = duals[number[at], g, of_row]
+                # duals are those of the scaled cost, to be minimised
+                price = steady.prices[k, g] * steady.scales[g]
+                rule_price = {
+                    row.label: price[
+                        steady.rows[id(row.constraint)], self.whole.row_periods(row.constraint)
+                    ]
+                    for row in self.period.rule_rows
+                }
                 title = goal.title() if isinstance(goal, LinearGoal) else str(goal.kind)
                 self.told[k][place] = _Told(
                     place, f"{place} {title}", goal.objective(m, place)[1], "", 1.0,
-                    -duals[number][:, g, nodes].T, rule_price, certificates[g],
-                    steady.regimes.n_crossed,
+                    -price[:n_nodes], rule_price, steady.certificates[g], steady.n_pivots,
                 )  # fmt: skip
 
     # --- one window
@@ -229,7 +227,7 @@ class March:
         n_members = self.case.n_members
         lead = np.clip(np.arange(count) - kept + 1, 0, self.n_leads - 1)
         rows = np.arange(n_members)[:, None] * self.n_leads + lead
-        sight = Sight(first, self.case.n_periods, rows, self.realised)
+        sight = Sight(first, self.case.timeline.days, rows, self.realised)
         with self.seen.localised(sight) as whole:
             horizon = Horizon(self.foretold.model, n_members, count, sight, self.seen)
             horizon.stack()
@@ -400,7 +398,7 @@ class _Whole:
 
 def note_lines(period: Period, reading: Reading) -> None:
     """Find all data that stand with a line, so that they can hold the periods in sight."""
-    if not reading.tangents:
+    if not reading.tangents and not reading.repeats.last:
         return
     for constraint in reading.constraints:
         for expression in reading.row(constraint):
@@ -410,7 +408,7 @@ def note_lines(period: Period, reading: Reading) -> None:
         for expression in quantity.values.values():
             reading.moves(expression)
     for number, goal in period.goals:
-        reading.moves(goal.objective(period.model, number)[0].expr)
+        reading.is_local(goal.objective(period.model, number)[0].expr)
     for tangent in reading.tangents:
         reading.local |= {id(d): d for d in (tangent.intercept, *tangent.slopes)}
 

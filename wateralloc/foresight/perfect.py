@@ -40,6 +40,10 @@ DECIDED = 1e-4
 """By how much, as a share of 1 + its size, a goal may fall short of what decisions promised."""
 
 
+WHOLE = 1e-7
+"""What a yes or no may be off by."""
+
+
 class _Decided(Exception):
     """All decisions of yes or no are made."""
 
@@ -454,7 +458,16 @@ class Passes:
             bases.clear()  # those of the leading goals are of another place
             self.last[k] = ""
         sought: dict[int, Optimum] = {}
-        if self.horizon.integers.size:
+        integers = self.horizon.integers
+        if integers.size and self.tidy is not None:
+            program, integers = decide_by_state(program, integers)
+            if integers.size and not self.case.integers:
+                raise SolveError(
+                    f"E332 {where}a decision of yes or no does not follow from what is known in "
+                    "the period; write `integers: true` and `linearisation: fixed` in the case, or "
+                    "state the rule by what is known"
+                )
+        if integers.size:
             program, sought = self._with_decisions(k, program, where)
         stages = Stages(program, where, bases=bases, start=start)
         stage = MemberStage(self.period, self.horizon, self.costs, k, stages)
@@ -601,6 +614,44 @@ class Passes:
                     len(judge.passes),
                     judge.best.error,
                 )
+
+
+def decide_by_state(
+    program: MemberProgram, integers: np.ndarray
+) -> tuple[MemberProgram, np.ndarray]:
+    """Make the decisions of yes or no that what is known settles, as the storage at the start does.
+
+    Where a row of which all else is known allows both, it is no.
+
+    Returns
+    -------
+    program : with these decisions fixed
+    left : columns of those that nothing settles
+    """
+    lower, upper = program.col_lower.copy(), program.col_upper.copy()
+    rows = program.matrix.tocsr()
+    is_open = lower < upper
+    known = rows @ np.where(is_open, 0.0, lower)
+    pattern = rows.copy()
+    pattern.data = np.ones_like(pattern.data)
+    n_open = pattern @ is_open.astype(float)
+    left = []
+    for column in integers:
+        if not is_open[column]:
+            continue
+        of_column = program.matrix[:, [column]].tocoo()
+        alone = [(r, a) for r, a in zip(of_column.row, of_column.data, strict=True)
+                 if n_open[r] == 1]  # fmt: skip
+        if not alone:
+            left.append(column)
+            continue
+        least = 0.0
+        for row, share in alone:
+            ends = [(limit[row] - known[row]) / share
+                    for limit in (program.row_lower, program.row_upper)]  # fmt: skip
+            least = max(least, min(ends))
+        lower[column] = upper[column] = max(np.ceil(least - WHOLE), 0.0)
+    return replace(program, col_lower=lower, col_upper=upper), np.array(left, int)
 
 
 def _first_with_lines(period: Period, horizon: Horizon) -> int:

@@ -1,8 +1,8 @@
-"""simulate where only limits move: all members and steps by regimes.
+"""simulate where only limits move: the steps of many members by their last bases.
 
 Where matrix and costs are the same in every period and member, as in a river network without lakes
-that evaporate, the numbers of many steps are laid out at once and each step is solved by
-:class:`wateralloc.foresight.regimes.Regimes`.
+that evaporate, the limits of many steps are laid out at once and each step is solved by
+:class:`wateralloc.foresight.dual.DualSimplex`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,22 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from wateralloc.foresight.regimes import Regimes
+from wateralloc.foresight.dual import DualSimplex, certify_goals
 from wateralloc.horizon import Horizon, LinearProgram, Reading, Steps
 from wateralloc.period import Period
+from wateralloc.solve import Certificate
 
 if TYPE_CHECKING:
     from wateralloc.foresight.forward import March
 
 NUMBERS = 20_000_000
 """Limits that are laid out at once."""
+INVERSES = 60_000_000
+"""Numbers in the inverses that are kept at once."""
+CERTIFIED = 32
+"""Steps that are certified together."""
 
 
 def is_steady(period: Period, reading: Reading) -> bool:
@@ -47,16 +53,22 @@ class Steady:
     Parameters
     ----------
     march : what is decided goes there
+
+    Attributes
+    ----------
+    prices : duals of the rows of nodes and rules, by goal (member, goal, row, time)
+    certificates : worst figures of each goal
     """
 
     def __init__(self, march: March) -> None:
         self.march = march
         case = march.case
         self.n_members, self.n_periods = case.n_members, case.n_periods
-        self.number = np.full((self.n_members, self.n_periods), -1)
-        self.regimes: Regimes | None = None
+        self.rows: dict[int, int] = {}
         self.matrix: LinearProgram | None = None
-        self.rows: dict[int, np.ndarray] = {}
+        self.prices = np.empty(0)
+        self.certificates = [Certificate(0.0, 0.0, 0.0)] * len(march.period.goals)
+        self.n_pivots = 0
 
     def solve(self, progress: Callable[[int, int], None] | None) -> bool:
         """Solve all steps; tell whether matrix and costs stayed the same.
@@ -64,41 +76,122 @@ class Steady:
         Raises
         ------
         Infeasible, SolveError
-        Unordered
+        Lost
         """
-        first, size = 0, 1
-        while first < self.n_periods:
-            count = min(size, self.n_periods - first)
-            horizon = self._lay(first, count)
-            lp = horizon.stack()
-            if not self._is_same(lp, horizon):
-                return False
-            self._run(lp, horizon, first, count, progress)
-            first += count
-            size = max(1, NUMBERS // (self.n_members * (lp.n_columns + lp.n_rows)))
+        first = self._lay(np.arange(1), 0, 1)
+        if not self._take(first):
+            return False
+        size = max(1, INVERSES // max(1, self.matrix.n_rows) ** 2)
+        # small matrices gain nothing from threads, and lose much
+        with threadpool_limits(1):
+            for start in range(0, self.n_members, size):
+                members = np.arange(start, min(start + size, self.n_members))
+                if not self._walk(members, progress):
+                    return False
         return True
 
-    def _lay(self, first: int, count: int) -> Horizon:
+    def _lay(self, members: np.ndarray, first: int, count: int) -> Horizon:
+        """Lay out some steps of some members side by side."""
         march = self.march
-        rows = np.zeros((self.n_members * count, 1), int)
-        steps = Steps(first, self.n_periods, rows, march.realised, count)
-        return Horizon(march.period.model, rows.shape[0], 1, steps, march.reading)
+        rows = np.repeat(members, count)[:, None]
+        steps = Steps(first, march.case.timeline.days, rows, march.realised, count)
+        horizon = Horizon(march.period.model, rows.shape[0], 1, steps, march.reading)
+        horizon.stack()
+        return horizon
 
-    def _is_same(self, lp: LinearProgram, horizon: Horizon) -> bool:
-        """Tell whether the matrix is that of the first steps, in all of them."""
-        if self.matrix is None:
-            costs = self._costs(horizon, lp.n_columns)
-            if costs is None:
-                return False
-            self.matrix, self.rows = lp, horizon.rows
-            self.regimes = Regimes(
-                lp.member(0), *costs, self._never_move(horizon), f"{self.march.case.name}: "
-            )
-        return bool(
-            np.array_equal(lp.indptr, self.matrix.indptr)
-            and np.array_equal(lp.indices, self.matrix.indices)
-            and (lp.data == self.matrix.data[0]).all()
+    def _take(self, horizon: Horizon) -> bool:
+        """Take matrix and costs from the first step; tell whether costs are always the same."""
+        lp, period = horizon.stack(), self.march.period
+        costs = self._costs(horizon, lp.n_columns)
+        if costs is None:
+            return False
+        self.matrix, (self.costs, self.signs) = lp, costs
+        largest = np.abs(self.costs[: len(self.signs)]).max(axis=1, initial=0.0)
+        self.scales = np.where(largest > 0, largest, 1.0) * self.signs
+        self.never_move = self._never_move(horizon)
+        named = [*(period.model.balance[n] for n in period.model.node),
+                 *(row.constraint for row in period.rule_rows)]  # fmt: skip
+        self.rows = {id(c): place for place, c in enumerate(named)}
+        self.priced = np.array([horizon.rows[id(c)][0] for c in named], int)
+        shape = (self.n_members, len(period.goals), len(named), self.n_periods)
+        self.prices = np.zeros(shape)
+        return True
+
+    def _walk(self, members: np.ndarray, progress: Callable[[int, int], None] | None) -> bool:
+        """Solve all steps of some members."""
+        case = self.march.case
+        n_limits = members.size * (self.matrix.n_columns + self.matrix.n_rows)
+        size = max(1, NUMBERS // n_limits)
+        dual = DualSimplex(
+            self.matrix.member(0), self.costs, self.never_move, members.size, f"{case.name}: "
         )
+        for first in range(0, self.n_periods, size):
+            count = min(size, self.n_periods - first)
+            horizon = self._lay(members, first, count)
+            lp = horizon.stack()
+            if not (
+                np.array_equal(lp.indptr, self.matrix.indptr)
+                and np.array_equal(lp.indices, self.matrix.indices)
+                and (lp.data == self.matrix.data[0]).all()
+            ):
+                return False
+            self._run(dual, horizon, members, first, count)
+            if progress:
+                done = members[0] * self.n_periods + members.size * (first + count)
+                progress(int(done), self.n_members * self.n_periods)
+        self.n_pivots += dual.n_pivots
+        return True
+
+    def _run(
+        self, dual: DualSimplex, horizon: Horizon, members: np.ndarray, first: int, count: int
+    ) -> None:
+        lp, march = horizon.stack(), self.march
+        shape = (members.size, count, -1)
+        lower, upper = (
+            np.ascontiguousarray(np.concatenate(limits, axis=1).reshape(shape).swapaxes(0, 1))
+            for limits in ((lp.col_lower, lp.row_lower), (lp.col_upper, lp.row_upper))
+        )
+        place, columns, notes = march.reading.place, march.realised.columns, horizon.carried
+        target = np.stack([columns[place[id(v)]] for v in horizon.variables])
+        source = np.stack([columns[place[id(n.now)]] for n in notes]) if notes else target[:0]
+        n_decided = target.shape[0]
+        initial = slice(n_decided, n_decided + len(notes))
+        x, of_members = march.realised.x, members[:, None]
+        kept = np.empty((CERTIFIED, members.size, lower.shape[2]))
+        duals = np.empty((CERTIFIED, members.size, len(self.signs), dual.n_rows))
+        for i in range(count):
+            t = first + i
+            if notes:
+                state = x[of_members, source[:, t]]
+                lower[i][:, initial] = upper[i][:, initial] = state
+            values = dual.step(lower[i], upper[i])
+            x[of_members, target[:, t]] = values[:, :n_decided]
+            block = i % CERTIFIED
+            kept[block] = values
+            duals[block] = dual.reduced[:, : len(self.signs), dual.n_columns :]
+            self.prices[members, :, :, t] = duals[block][:, :, self.priced]
+            if block == CERTIFIED - 1 or i == count - 1:
+                span = slice(i - block, i + 1)
+                self._certify(dual, kept[: block + 1], duals[: block + 1], lower[span], upper[span])
+
+    def _certify(
+        self,
+        dual: DualSimplex,
+        values: np.ndarray,
+        duals: np.ndarray,
+        lower: np.ndarray,
+        upper: np.ndarray,
+    ) -> None:
+        """Certify some steps (step, member, ...)."""
+        n_programs = values.shape[0] * values.shape[1]
+        one, of_row, low, high = (
+            a.reshape(n_programs, *a.shape[2:]) for a in (values, duals, lower, upper)
+        )
+        scaled = dual.costs[: len(self.signs), : dual.n_columns]
+        found = certify_goals(dual.lp, scaled, one, of_row, low, high)
+        self.certificates = [a.worse(b) for a, b in zip(self.certificates, found, strict=True)]
+
+    # --- what stays
 
     @staticmethod
     def _never_move(horizon: Horizon) -> np.ndarray:
@@ -112,7 +205,7 @@ class Steady:
         return np.concatenate([columns, rows])
 
     def _costs(self, horizon: Horizon, n_columns: int) -> tuple[np.ndarray, np.ndarray] | None:
-        """Costs of each goal and of what leaves no tie (goal, column), with their signs.
+        """Costs of each goal and of what leaves no tie (goal, column), and signs of the goals.
 
         None where they are not the same in every period and member.
         """
@@ -123,7 +216,10 @@ class Steady:
             signs.append(1.0 if sense == "minimise" else -1.0)
             linear = reading.linear(expression)
             for variable, coefficient in zip(linear.variables, linear.coefficients, strict=True):
-                value = np.asarray(reading.value(coefficient), float)
+                with reading.localised(horizon.sight):
+                    is_local = reading.is_local(coefficient)
+                    value = horizon.array(coefficient) if is_local else reading.value(coefficient)
+                value = np.asarray(value, float)
                 if id(variable) in reading.free:
                     # a level counts in the first period of the horizon, for all of its window
                     one = value[..., :1] if value.ndim else value
@@ -134,36 +230,4 @@ class Steady:
                     return None
                 costs[g, horizon.columns[id(variable)][0]] += signs[-1] * one.flat[0]
         costs[-1] = self.march.tidy_cost(horizon)
-        return costs, np.array([*signs, 1.0])
-
-    def _run(
-        self,
-        lp: LinearProgram,
-        horizon: Horizon,
-        first: int,
-        count: int,
-        progress: Callable[[int, int], None] | None,
-    ) -> None:
-        shape = (self.n_members, count, -1)
-        lower, upper = (
-            np.ascontiguousarray(np.concatenate(limits, axis=1).reshape(shape).swapaxes(0, 1))
-            for limits in ((lp.col_lower, lp.row_lower), (lp.col_upper, lp.row_upper))
-        )
-        march, x = self.march, self.march.realised.x
-        place = march.reading.place
-        columns, notes = march.realised.columns, horizon.carried
-        target = np.stack([columns[place[id(v)]] for v in horizon.variables])
-        source = np.stack([columns[place[id(n.now)]] for n in notes]) if notes else target[:0]
-        n_decided = target.shape[0]
-        initial = slice(n_decided, n_decided + len(notes))
-        number = self.number[:, first - 1].copy() if first else np.full(self.n_members, -1)
-        for i in range(count):
-            t = first + i
-            if len(notes):
-                state = x[:, source[:, t]]
-                lower[i][:, initial] = upper[i][:, initial] = state
-            values = self.regimes.solve(lower[i], upper[i], number)
-            x[:, target[:, t]] = values[:, :n_decided]
-            self.number[:, t] = number
-            if progress:
-                progress(t + 1, self.n_periods)
+        return costs, np.array(signs)

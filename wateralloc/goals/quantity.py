@@ -75,6 +75,7 @@ class QuantityGoal(LinearGoal):
         last[-1] = 1.0
         weight = pyo.Param(initialize=last, **DATA)
         m.goals.add_component(unique_component_name(m.goals, "last"), weight)
+        m.repeats.count_last(weight)
         return weight * total
 
     @property

@@ -17,6 +17,8 @@ def cell(value: Any, decimals: int | None = None, *, is_share: bool = False) -> 
     ['12345.7', '0.25', '0', '7', '', 'm3s']
     >>> cell(1.5, decimals=3), cell(0.98765, is_share=True), cell(0.9999, is_share=True)
     ('1.500', '98.8 %', '>99.9 %')
+    >>> cell(-1e-9, is_share=True)
+    '0.0 %'
     """
     if isinstance(value, str | int):
         return str(value)
@@ -24,6 +26,7 @@ def cell(value: Any, decimals: int | None = None, *, is_share: bool = False) -> 
         return ""
     if is_share:
         text = f"{100 * value:.1f} %"
+        text = "0.0 %" if text == "-0.0 %" else text
         return ">99.9 %" if text == "100.0 %" and value < 1 - NOTHING else text
     if decimals is not None:
         text = f"{value:.{decimals}f}"

@@ -149,9 +149,12 @@ class _Maker:
         return self.table(title + self.mean, columns)
 
     def trust(self, title: str) -> Table:
-        """One row a figure, shares apart from amounts by their percent."""
+        """One row a figure that is otherwise; worth of the whole basin alone, no satisfaction."""
         rows = self.of.trust
-        rows = rows[rows["most"].abs() > 0]
+        is_shown = (rows["measure"] != "satisfaction") & (
+            (rows["measure"] != "value") | (rows["scope"] == "basin")
+        )
+        rows = rows[is_shown & (rows["most"].abs() > 0)]
         index = pd.Index(
             [self.figure(r.measure, r.scope, r.name, r.unit) for r in rows.itertuples(index=False)],
             name=self.say("figure"),

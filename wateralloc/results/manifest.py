@@ -20,7 +20,7 @@ from wateralloc.foresight.perfect import Solution
 from wateralloc.solve import OPTIONS
 
 PACKAGES = ("pyomo", "highspy", "numpy", "scipy", "pandas", "xarray", "netCDF4", "pydantic")
-ABOVE = ("bundled", "cli.py", "comparison", "export.py", "report")
+ABOVE = ("bundled", "cli", "comparison", "export.py", "report")
 """What of the package only shows results, or is no code of it."""
 _OF_STAGE = ("goal", "name", "sense", "value", "kept", "unit", "iterations")
 
