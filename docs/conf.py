@@ -15,6 +15,7 @@ import wateralloc
 sys.path.insert(0, str(Path(__file__).parent))
 
 import generate
+import growth_figure
 import passes_figure
 import performance_table
 import red_river_map
@@ -65,6 +66,7 @@ here = Path(__file__).parent
 generate.write(here / "reference")
 generate.write_in_vietnamese(here / "_generated")
 performance_table.write(here / "_generated")
+growth_figure.write(here)
 red_river_map.write(here / "_generated")
 red_river_results.write(here / "_generated")
 passes_figure.write(here / "_generated")

@@ -19,6 +19,9 @@ PAGES = {
     "performance_share": "share",
     "performance_pywr": "pywr",
     "performance_ensemble": "ensemble",
+    "performance_calvin": "calvin",
+    "performance_growth": "growth",
+    "performance_solvers": "solvers",
 }
 """Pages, and the benchmark that each is of."""
 NOTHING = "*Nothing is measured yet: run `make bench`.*\n"
@@ -57,6 +60,12 @@ def page(benchmark: str) -> str:
         text += _pywr(found)
     elif benchmark == "ensemble":
         text += _ensemble(found)
+    elif benchmark == "calvin":
+        text += _calvin(found)
+    elif benchmark == "growth":
+        text += _growth(found)
+    elif benchmark == "solvers":
+        return text + _solvers(found)
     else:
         for size in found["sizes"]:
             text += _size(size)
@@ -221,6 +230,100 @@ def _ensemble(found: dict[str, Any]) -> str:
     ]  # fmt: skip
     head = ("years", "cold, processor s", "reference, s", "cold, iterations", "reference")
     return text + "\n### A further member\n\n" + _grid(head, starts)
+
+
+def _calvin(found: dict[str, Any]) -> str:
+    """California's network: what each way takes outside the solver, and its memory."""
+    ways = {
+        "stacked": "stacked (this project)",
+        "by_hand": "arrays by hand",
+        "linopy": "linopy",
+        "calvin": "CALVIN's way, in Pyomo",
+    }
+    text = ""
+    for size in found["sizes"]:
+        years = size["years"]
+        lines = [
+            (
+                name,
+                *_spread(size["build_cpu_s"][way]),
+                f"{size['read_cpu_s'][way]['median']:.3g}",
+                f"{size['solve_cpu_s'][way]['median']:.3g}",
+                f"{size['peak_mib'][way]['median']:.0f}",
+            )
+            for way, name in ways.items()
+        ]
+        head = (
+            "way", "build and hand over, processor s", "min–max", "runs", "read, s",
+            "HiGHS's run, s", "peak MiB",
+        )  # fmt: skip
+        worst = size["optimum"]["largest_relative_difference"]
+        text += (
+            f"\n### {years} {'year' if years == 1 else 'years'}\n\nOptima differ by {worst:.0e} of "
+            f"themselves at most. The import, once, took {size['import_cpu_s']:.2g} s.\n\n"
+            + _grid(head, lines)
+        )
+    longest = found.get("longest")
+    if longest:
+        certificate = longest["certificate"]
+        lines = [
+            (
+                part,
+                f"{longest[f'{part}_cpu_s']:.3g}",
+                f"{longest[f'{part}_s']:.3g}",
+                f"{longest[f'peak_mib_after_{part}']:.0f}",
+            )
+            for part in ("read", "solve", "write")
+        ]
+        run = longest["highs_run"]
+        lines.insert(
+            2, ("of it HiGHS's own run", f"{run['cpu_s']:.3g}", f"{run['seconds']:.3g}", "")
+        )
+        text += (
+            f"\n### {longest['years']} years, the whole job\n\nOptimum {longest['optimum']}, "
+            f"certified: primal {certificate['primal']:.0e}, dual {certificate['dual']:.0e}, gap "
+            f"{certificate['gap']:.0e}.\n\n"
+            + _grid(("part", "processor s", "s", "peak MiB after it"), lines)
+        )
+    return text
+
+
+def _growth(found: dict[str, Any]) -> str:
+    """Size by size along each line."""
+    lines = [
+        (
+            name,
+            f"{point['n_nodes']:,} × {point['n_periods']:,} × {point['n_members']:,}",
+            f"{point['cells']:.0e}",
+            f"{point['build_cpu_s']['median']:.3g}",
+            f"{point['memory_mib']['median']:.3g}",
+        )
+        for name, line in found["lines"].items()
+        for point in line["points"]
+    ]
+    head = ("line", "nodes × periods × members", "cells", "build, processor s", "memory, MiB")
+    return "\n" + _grid(head, lines)
+
+
+def _solvers(found: dict[str, Any]) -> str:
+    """Algorithms, program by program."""
+    lines = [
+        (
+            program,
+            name,
+            f"{of['run_cpu_s']:.3g}",
+            *("–" if value is None else f"{value:.0e}" for value in of["certificate"].values()),
+            _yes(of["is_certified"]),
+            _yes(of["has_basis"]),
+        )
+        for program, ways in found["programs"].items()
+        for name, of in ways.items()
+        if of
+    ]
+    head = (
+        "program", "algorithm", "run, processor s", "primal", "dual", "gap", "certified", "basis",
+    )  # fmt: skip
+    return f"\nHiGHS {found['highs']}, one thread, cold.\n\n" + _grid(head, lines)
 
 
 def _date(found: dict[str, Any], path: Path) -> str:

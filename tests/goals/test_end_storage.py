@@ -258,6 +258,17 @@ def test_in_windows_the_end_is_that_of_the_window(tmp_path):
     assert to_sea.sum() == pytest.approx(90)
 
 
+@pytest.mark.parametrize("goal", [{"target": "full"}, {"value_per_m3": 3}])
+def test_a_window_of_the_whole_horizon_is_perfect_foresight(tmp_path, goal):
+    foresight = {"rolling": {"window": 3, "stride": 3, "forecast": "perfect"}}
+    _, storage, _ = seen(tmp_path / "whole", foresight, **goal)
+    _, perfect, _ = seen(tmp_path, "perfect", **goal)
+    if goal == {"target": "full"}:
+        assert storage["b"][2] == pytest.approx(perfect["b"][2]) == pytest.approx(12)
+    assert storage["a"][2] + storage["b"][2] == pytest.approx(30)
+    assert perfect["a"][2] + perfect["b"][2] == pytest.approx(30)
+
+
 def test_worth_of_water_is_that_at_the_end_of_each_window(tmp_path):
     """30 of a are worth keeping on each day; what else there is goes on the first."""
     blocks = {"a": [{"up_to_hm3": 30, "value_per_m3": 5}]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import tempfile
 import time
@@ -111,6 +112,8 @@ def solve_block(case: Case, part: Part, reference: Reference | None = None) -> B
         With the results of the members that have a solution, and the reasons of those that have
         none.
     """
+    # models point in circles: what the block before left would stay until Python looks for such
+    gc.collect()
     case = of_part(case, part)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="wateralloc-") as folder:

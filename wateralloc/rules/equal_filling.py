@@ -93,6 +93,15 @@ class EqualFilling(Rule):
             )
             for r in self.reservoirs
             if table.at[r, "normal"] <= table.at[r, "dead"]
+        ] + [
+            (
+                "reservoirs",
+                "E327",
+                f"reservoir '{r}' has no normal storage, so it has no filling; give it one, or "
+                "leave it out",
+            )
+            for r in self.reservoirs
+            if np.isinf(table.at[r, "normal"])
         ]
 
     def constrain(self, m: pyo.ConcreteModel, case: Case) -> None:

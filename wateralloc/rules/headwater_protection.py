@@ -153,6 +153,17 @@ class HeadwaterProtection(Rule):
                 faults.append((key, "E327", text))
         if "minimum_storage_hm3" in self._given() and self._reservoirs(basin):
             faults += self._check_room(basin)
+        if "minimum_storage_share" in self._given():
+            faults += [
+                (
+                    "minimum_storage_share",
+                    "E327",
+                    f"minimum_storage_share asks for a share of '{r}', which has no normal storage "
+                    "to take it of; give it one, or write minimum_storage_hm3",
+                )
+                for r in self._reservoirs(basin)
+                if np.isinf(basin.tables["reservoirs"].at[r, "normal"])
+            ]
         if self.river_share is not None:
             faults += self._check_river(basin, key, where)
         return faults

@@ -33,7 +33,10 @@ def most_by(m: pyo.ConcreteModel, case: Case) -> np.ndarray:
     ndarray [hm3] (member, time)
     """
     tables, shape = case.basin.tables, (case.n_members, case.n_periods)
-    kept = tables["reservoirs"]["normal"].sum() + tables["aquifers"]["capacity"].sum()
+    lakes = tables["reservoirs"]
+    # one without a limit began with its initial storage
+    in_lakes = lakes["normal"].where(lakes["normal"] < np.inf, lakes["initial"]).sum()
+    kept = in_lakes + tables["aquifers"]["capacity"].sum()
     brought = [*m.inflow.values(), *m.recharge.values(), *m.sent_before.values()]
     comes = sum(
         (np.broadcast_to(data.value, shape) for data in [*brought, *m.demand.values()]),
@@ -44,8 +47,11 @@ def most_by(m: pyo.ConcreteModel, case: Case) -> np.ndarray:
 
 
 def runs_in_circle(basin: Basin, node: str) -> bool:
-    """Tell whether water that leaves a node may come back to it by links."""
+    """Tell whether water that leaves a node may come back to it by links, or grow on its way."""
     links = basin.tables["links"]
+    loss = basin.values("reservoirs", "storage_loss").values()
+    if (links["loss"] < 0).any() or any(np.min(getattr(v, "values", v)) < 0 for v in loss):
+        return True
     out = by_node(links["from"])
     seen: set[str] = set()
     ahead = [node]
