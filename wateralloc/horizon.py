@@ -1273,12 +1273,12 @@ class Horizon:
             first = window[:1]
             is_open = first and first[0][-1] >= sight.end and first[0][0] < sight.end
             return [*first, *runs] if is_open else runs
-        runs = self.reading.runs(window)
+        by_number = self.reading.runs(window)
         seen = np.unique(window[sight.first : sight.end])
-        found = {int(number): runs[int(number)] for number in seen if number >= 0}
+        found = {int(number): by_number[int(number)] for number in seen if number >= 0}
         if wide and all(of_term is not None for of_term in wide):
             # a row of levels alone stands in one period, which may lie before
-            for number, run in runs.items():
+            for number, run in by_number.items():
                 if run[-1] < sight.first and all((of_term[run] >= 0).all() for of_term in wide):
                     found[number] = run
         return [found[number] for number in sorted(found)]
@@ -1323,7 +1323,7 @@ class Horizon:
         is_there = self.sight.take((np.asarray(window) >= 0).astype(float)) > 0
         if id(constraint) in self._repeats.ends:
             is_there = np.ones(shape, bool)
-        limits = []
+        limits: list[np.ndarray | None] = []
         for expression, none in ((low, -np.inf), (high, np.inf)):
             if expression is None:
                 limits.append(None)

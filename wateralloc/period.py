@@ -82,7 +82,7 @@ def build_period(case: Case) -> Period:
     ModelError
         A rule added a row that is not ``achieved >= required`` or ``achieved <= required``.
     """
-    # a model in the making holds no garbage, and a collector that walks it takes a third of the time
+    # a model in the making holds no garbage; a collector that walks it takes a third of the time
     with PauseGC():
         return _build(case)
 

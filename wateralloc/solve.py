@@ -473,7 +473,7 @@ def typical(cost: np.ndarray) -> float:
 
     A power of two, so that what is divided by it is not rounded.
     Not the largest: with it the worth of water in California, which spans seven powers of ten, is
-    mostly near the solver's perturbation, and its run took half as long again (docs/performance.md).
+    mostly near the solver's perturbation, and its run took half as long again (docs/performance).
 
     >>> typical(np.array([0.0, -2.0, 50.0]))
     8.0

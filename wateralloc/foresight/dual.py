@@ -114,15 +114,15 @@ class DualSimplex:
         Infeasible, SolveError
         Lost
         """
-        for k in np.flatnonzero(~self.has_basis):
-            self._ask(int(k), lower[k], upper[k])
+        for k in np.flatnonzero(~self.has_basis).tolist():
+            self._ask(k, lower[k], upper[k])
         values = self.values
         np.copyto(values, lower)
         np.copyto(values, upper, where=self.is_upper)
         np.copyto(values, 0.0, where=self.is_basic)
         if not np.isfinite(values).all():
-            for k in np.flatnonzero(~np.isfinite(values).all(axis=1)):
-                self._ask(int(k), lower[k], upper[k])
+            for k in np.flatnonzero(~np.isfinite(values).all(axis=1)).tolist():
+                self._ask(k, lower[k], upper[k])
                 values[k] = np.where(self.is_upper[k], upper[k], lower[k])
                 values[k, self.basic[k]] = 0.0
         right = np.ascontiguousarray((self.minus @ values.T).T)

@@ -265,6 +265,9 @@ class March:
                 values = np.array(np.broadcast_to(before, shape))
                 local = np.broadcast_to(used.value, (shape[0], sight.count))
                 values[:, span] = local[:, :kept]
+                if self.case.linearisation.is_updated:
+                    # the next window starts from the last lines, which are nearer than the first
+                    values[:, span.stop :] = local[:, kept - 1 : kept]
                 if id(data) in whole:
                     whole[id(data)] = values
                 else:
@@ -305,7 +308,6 @@ class March:
                 },
                 stage.certificate,
             )  # fmt: skip
-        told.name = stage.name
         told.certificate = told.certificate.worse(stage.certificate)
         told.iterations += stage.iterations
         told.seconds += stage.seconds
@@ -352,7 +354,7 @@ class March:
     ) -> tuple[float, str, float, str]:
         """What came of a goal over the horizon: value in its expression's unit, unit, scale."""
         m, x = self.period.model, self.realised.x
-        stage = _Whole(self.whole, k)
+        stage: Any = _Whole(self.whole, k)
         unit, scale = goal.measure(m, self.case, stage)
         if isinstance(goal, LinearGoal):
             truth = goal.truth(m, number, lambda e: self.whole.value(e, x))
@@ -367,7 +369,7 @@ class March:
         kinds: dict[tuple[int, str], list[Any]] = {}
         for number, what in records:
             kinds.setdefault((number, getattr(what, "rule", type(what).__name__)), []).append(what)
-        joined = []
+        joined: list[tuple[int, Any]] = []
         for (number, _), of_kind in kinds.items():
             if isinstance(of_kind[0], Shared):
                 goal = dict(self.period.goals)[number]

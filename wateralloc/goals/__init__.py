@@ -24,14 +24,11 @@ if TYPE_CHECKING:
 
 
 class Stage(Protocol):
-    """What a goal may do with the program of one member; `foresight` implements it.
+    """What a goal may do with the program of one member; `foresight` implements it."""
 
-    Attributes
-    ----------
-    sight : first period of the program, and the one after its last
-    """
-
-    sight: tuple[int, int]
+    @property
+    def sight(self) -> tuple[int, int]:
+        """First period of the program, and the one after its last."""
 
     def data(self, data: Any) -> np.ndarray:
         """Values of data for the member in the periods of the program (time)."""

@@ -214,7 +214,10 @@ class Claimants:
 
     def claim_of(self, m: pyo.ConcreteModel, stage: Stage) -> np.ndarray:
         """Claims of one member, as far as its program knows [hm3] (claimant, window)."""
-        asked = [sum(stage.known(m.demand[d]) for d in group) for group in self.groups.values()]
+        asked = [
+            np.sum([stage.known(m.demand[d]) for d in group], axis=0)
+            for group in self.groups.values()
+        ]
         return np.stack([self.sums(volumes) for volumes in asked])
 
     def _with_gaps(self) -> np.ndarray:

@@ -204,8 +204,8 @@ def _check_blocks(
 
 def worth_of(
     storage: Any,
-    leasts: Sequence[np.ndarray],
-    mosts: Sequence[np.ndarray],
+    leasts: Sequence[Any],
+    mosts: Sequence[Any],
     values: Sequence[np.ndarray],
 ) -> np.ndarray:
     """Worth [million of the currency] of a storage [hm3] (member, time), dearest blocks first.
