@@ -67,7 +67,7 @@ def dask_cluster(folder: Path, n_workers: int) -> Iterator[str]:
         yield address
     finally:
         for process in started:
-            process.terminate()
+            process.kill()  # a worker that is asked to end looks long for its scheduler
         for process in started:
             process.wait(timeout=WAIT)
 

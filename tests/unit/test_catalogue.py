@@ -37,7 +37,7 @@ def test_bases_and_imported_classes_are_no_concepts() -> None:
     goals = catalogue.find("goals")
     assert {type_.__name__ for type_ in goals.values()} == {
         "Meet", "Share", "Minimise", "Maximise", "Prefer", "FirmEnergy",
-        "NetBenefit", "Drawdown", "FollowPlan",
+        "NetBenefit", "Drawdown", "EndStorage", "FollowPlan",
     }  # fmt: skip
 
 

@@ -744,7 +744,7 @@ def test_schema_of_basins(command: Command) -> None:
     tables = json.loads(succeed(command("schema", "--basins", "--json")))
     columns = {column["name"]: column for column in tables["links"]["columns"]}
     assert columns["loss_fraction"]["units"] == ["fraction", "percent"]
-    assert (columns["loss_fraction"]["low"], columns["loss_fraction"]["high"]) == (0, 1)
+    assert (columns["loss_fraction"]["low"], columns["loss_fraction"]["high"]) == (-1, 1)
     assert columns["from"]["required"]
     text = succeed(command("schema", "--basins", width=100))
     assert max(len(line) for line in text.splitlines()) <= 100

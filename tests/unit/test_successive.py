@@ -418,7 +418,7 @@ def test_without_convergence_the_best_pass_is_kept_and_the_log_says_so(
 
 def fail_passes(monkeypatch: pytest.MonkeyPatch, numbers: set[int]) -> list[float]:
     """Let some solves of a run fail, counted from 1; return the radius of each solve."""
-    solve, optimise, radii = perfect._Passes._solve, perfect.Stages.optimise, []
+    solve, optimise, radii = perfect.Passes._solve, perfect.Stages.optimise, []
 
     def count(self: Any, k: int, program: Any) -> Any:
         radii.append(self.judges[k].radius)
@@ -429,7 +429,7 @@ def fail_passes(monkeypatch: pytest.MonkeyPatch, numbers: set[int]) -> list[floa
             raise Infeasible("E402 no allocation meets all hard limits")
         return optimise(self, *arguments)
 
-    monkeypatch.setattr(perfect._Passes, "_solve", count)
+    monkeypatch.setattr(perfect.Passes, "_solve", count)
     monkeypatch.setattr(perfect.Stages, "optimise", fail)
     return radii
 
@@ -474,7 +474,7 @@ def test_a_pass_may_fail_between_its_goals(tmp_path: Path, monkeypatch: pytest.M
     """
     whole = solve_perfect(lake(tmp_path))
     monkeypatch.setattr("wateralloc.foresight.successive.FIRST_RADIUS", 0.1)
-    solve, optimise, names = perfect._Passes._solve, perfect.Stages.optimise, []
+    solve, optimise, names = perfect.Passes._solve, perfect.Stages.optimise, []
 
     def count(self: Any, k: int, program: Any) -> Any:
         names.append([])
@@ -486,7 +486,7 @@ def test_a_pass_may_fail_between_its_goals(tmp_path: Path, monkeypatch: pytest.M
             raise SolveError(f"{name}: stopped")
         return optimise(self, name, *arguments)
 
-    monkeypatch.setattr(perfect._Passes, "_solve", count)
+    monkeypatch.setattr(perfect.Passes, "_solve", count)
     monkeypatch.setattr(perfect.Stages, "optimise", fail)
     solution = solve_perfect(lake(tmp_path))
     meet, energy = names[0]

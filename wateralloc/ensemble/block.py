@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -115,7 +114,6 @@ def solve_block(case: Case, part: Part, reference: Reference | None = None) -> B
     # models point in circles: what the block before left would stay until Python looks for such
     gc.collect()
     case = of_part(case, part)
-    started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="wateralloc-") as folder:
         path = Path(folder) / "block.nc"
         record = _solve_together(case, path, reference)
@@ -125,7 +123,6 @@ def solve_block(case: Case, part: Part, reference: Reference | None = None) -> B
             "places": list(part.places),
             "members": [member.name for member in part.members],
             "worker": code_in_use(case),
-            "seconds_in_all": time.perf_counter() - started,
         }
         write_record(path, record)
         return Block(part.places, record, path.read_bytes())

@@ -92,6 +92,10 @@ def _lay_out(first: Any, joined: Any, counts: dict[str, int], chunk: dict[str, i
             name, variable.dtype, variable.dimensions, fill_value=fill, **options
         )
         new.setncatts(attributes)
+        if "chunksizes" in options:
+            # by default the library keeps so many chunks of each variable that all would be there
+            size = int(np.prod(options["chunksizes"])) * np.dtype(variable.dtype).itemsize
+            new.set_var_chunk_cache(size=2 * size)
 
 
 def _copy(variable: Any, new: Any, start: dict[str, int]) -> None:

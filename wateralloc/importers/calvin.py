@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -448,7 +449,7 @@ class _Reading:
             )  # fmt: skip
         return is_limited.all(axis=0)
 
-    def _keep(self, name: str, items: list[str], values: np.ndarray, kept: np.ndarray) -> None:
+    def _keep(self, name: str, items: list[str], values: np.ndarray, kept: Any) -> None:
         """Keep the series of some items (time, item)."""
         if kept.any():
             names = [items[k] for k in np.flatnonzero(kept)]
