@@ -70,7 +70,8 @@ def test_group_by_region_has_the_mill_too(tmp_path):
 
 def test_users_of_a_sector_above_the_section(tmp_path):
     case = valley(tmp_path, above="delta", sectors=["irrigation"], share_of_demand=0.5)
-    (row,) = build_period(case).rule_rows
+    period = build_period(case)  # its components name themselves only while it is there
+    (row,) = period.rule_rows
     assert row.required.value[0].tolist() == pytest.approx([4, 4, 4])
     assert "rice" in str(row.achieved)
     assert "field" not in str(row.achieved)
