@@ -180,14 +180,14 @@ def by_stacking(case: Any) -> Callable[[], float]:
     """Build as this project does; return what solves it."""
     from wateralloc.horizon import Horizon
     from wateralloc.period import build_period
-    from wateralloc.solve import load
+    from wateralloc.solve import load, typical
 
     period = build_period(case)
     horizon = Horizon(period.model, case.n_members, case.n_periods)
     program = horizon.stack().member(0)
     number, goal = period.goals[0]
     cost = -horizon.cost(goal.objective(period.model, number)[0])[0][0]
-    scale = float(np.abs(cost).max())
+    scale = typical(cost)
     highs = load(program, cost / scale)
     return lambda: optimise(highs) * scale * USD_PER_MILLION
 

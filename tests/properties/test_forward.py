@@ -59,9 +59,7 @@ def check_window_to_the_end(case: Case, first: int, weights: np.random.Generator
             realised.activity[place] = own_activity(reading, whole, constraint, solution.x)
     rows = np.arange(case.n_members)[:, None] + np.zeros(case.n_periods - first, int)
     sight = Sight(first, case.timeline.days, rows, realised)
-    window = Horizon(
-        solution.period.model, case.n_members, case.n_periods - first, sight, reading
-    )
+    window = Horizon(solution.period.model, case.n_members, case.n_periods - first, sight, reading)
     with reading.localised(sight):
         part = window.stack()
     # what is decided before: columns that no period in sight has, or that are decided once
@@ -223,9 +221,7 @@ def test_perfect_is_never_worse(drawn: dict[str, Any], goals: list[Any], way: An
 
 @settings(max_examples=10)
 @given(drawn=networks(members=3), goals=linear_goals(), way=st.sampled_from(WAYS))
-def test_members_go_forward_as_if_alone(
-    drawn: dict[str, Any], goals: list[Any], way: Any
-) -> None:
+def test_members_go_forward_as_if_alone(drawn: dict[str, Any], goals: list[Any], way: Any) -> None:
     case = looking(case_of(drawn, goals), way)
     try:
         together = solve(case)

@@ -98,5 +98,5 @@ def _awarded(solution: Solution, awards: Awards, claimant: int, window: int) -> 
     m, claimants = solution.period.model, awards.claimants
     group = claimants.groups[claimants.names[claimant]]
     taken = np.sum([solution.value(m.withdrawal[d]) for d in group], axis=0)
-    # compressed, as numbers picked by a mask lie in memory, and add up, by how many members there are
+    # compressed: numbers picked by a mask lie in memory, and add up, by how many members there are
     return np.asarray(np.compress(claimants.window == window, taken, axis=1).sum(axis=1))
