@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -464,7 +464,19 @@ class Sight:
 
     def take(self, value: Any) -> Any:
         """Values in sight of data over the whole horizon."""
+        if np.ndim(value) == 0:
+            return value
+        value = np.asarray(value, float)
+        is_for_all = value.ndim == 1 or value.shape[0] == 1
+        if value.shape[-1] == self.total > 1 and (is_for_all or self._is_by_member):
+            return value[..., self.first : self.end]
         return self.at(value, np.arange(self.first, self.end))
+
+    @cached_property
+    def _is_by_member(self) -> bool:
+        """Whether each member has one row of data, and these stand in their order."""
+        places = np.arange(self.rows.shape[0])
+        return bool((self.rows == places[:, None]).all())
 
     def at(self, value: Any, periods: np.ndarray) -> Any:
         """Values in some periods: a number, or (member, period); later ones are as the last."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,15 +19,11 @@ import numpy as np
 from wateralloc.case import Case
 from wateralloc.errors import Infeasible
 from wateralloc.foresight.dual import Lost
-from wateralloc.foresight.perfect import (
-    Passes,
-    Progress,
-    Solution,
-    StageOptimum,
-)
+from wateralloc.foresight.outcome import came_of
+from wateralloc.foresight.perfect import Passes, Progress, Solution, StageOptimum
 from wateralloc.foresight.steady import Steady, is_steady
 from wateralloc.foresight.successive import Convergence
-from wateralloc.goals import Goal, LinearGoal, PriceOfKeeping
+from wateralloc.goals import LinearGoal, PriceOfKeeping
 from wateralloc.goals.claims import Awards, Shared
 from wateralloc.horizon import Horizon, Reading, Realised, Sight
 from wateralloc.period import Period, build_period
@@ -323,46 +319,29 @@ class March:
     def solution(self) -> Solution:
         """All windows as one solution, its goals by what came of them over the horizon."""
         self.whole.forget()
-        x = self.realised.x
-        stages = []
-        for k in range(self.case.n_members):
-            of_member = []
-            for number, goal in self.period.goals:
-                told = self.told[k][number]
-                value, unit, scale, sense = self._outcome(k, number, goal, told)
-                of_member.append(
-                    StageOptimum(
-                        number, told.name, sense, value * scale, value * scale, unit, scale,
-                        told.balance_price, told.rule_price, told.certificate, told.iterations,
-                        told.seconds, told.cold_again,
-                    )
-                )  # fmt: skip
-            stages.append(tuple(of_member))
-        return Solution(
+        found = Solution(
             self.period,
             self.whole,
-            x,
-            tuple(stages),
+            self.realised.x,
+            (),
             self.drift,
             {},
             tuple(map(_together, self.convergence)) if any(self.convergence) else (),
             tuple(self._together(records) for records in self.records),
         )
-
-    def _outcome(
-        self, k: int, number: int, goal: Goal, told: _Told
-    ) -> tuple[float, str, float, str]:
-        """What came of a goal over the horizon: value in its expression's unit, unit, scale."""
-        m, x = self.period.model, self.realised.x
-        stage: Any = _Whole(self.whole, k)
-        unit, scale = goal.measure(m, self.case, stage)
-        if isinstance(goal, LinearGoal):
-            truth = goal.truth(m, number, lambda e: self.whole.value(e, x))
-            if truth is not None:
-                sign = 1.0 if goal.sense == "maximise" else -1.0
-                return sign * float(truth[k]), unit, scale, goal.sense
-        expression, sense = goal.outcome(m, number)
-        return float(self.whole.value(expression, x)[k].sum()), unit, scale, sense
+        stages: list[list[StageOptimum]] = [[] for _ in range(self.case.n_members)]
+        for number, goal in self.period.goals:
+            came = came_of(found, number, goal)
+            for k, told in enumerate(of[number] for of in self.told):
+                value = float(came.values[k])
+                stages[k].append(
+                    StageOptimum(
+                        number, told.name, came.sense, value, value, came.unit,
+                        float(came.scales[k]), told.balance_price, told.rule_price,
+                        told.certificate, told.iterations, told.seconds, told.cold_again,
+                    )
+                )  # fmt: skip
+        return replace(found, stages=tuple(map(tuple, stages)))
 
     def _together(self, records: list[tuple[int, Any]]) -> tuple[tuple[int, Any], ...]:
         """Records of all windows, one of each kind a goal."""
@@ -379,23 +358,6 @@ class March:
             else:
                 joined += [(number, what) for what in of_kind]
         return tuple(joined)
-
-
-@dataclass
-class _Whole:
-    """Data of the whole horizon, for what goals measure (a part of ``goals.Stage``)."""
-
-    horizon: Horizon
-    member: int
-    sight: tuple[int, int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.sight = (0, self.horizon.n_periods)
-
-    def data(self, data: Any) -> np.ndarray:
-        return self.horizon.array(data)[self.member]
-
-    known = data
 
 
 def note_lines(period: Period, reading: Reading) -> None:

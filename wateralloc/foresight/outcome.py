@@ -7,7 +7,7 @@ end, so that ways can be set side by side.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ class Outcome:
     place : among the goals and the soft rules of the case, from 1
     sense : ``minimise`` or ``maximise``
     values : in `unit` (member)
+    scales : factor from the unit of the goal's expression to `unit` (member)
     """
 
     place: int
@@ -37,6 +38,7 @@ class Outcome:
     sense: str
     unit: str
     values: np.ndarray
+    scales: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -80,11 +82,12 @@ def outcomes(solution: Solution, rules: tuple[Any, ...]) -> list[Outcome]:
         place += 1
         if isinstance(goal, Share):
             found.append(_least_satisfaction(solution, place, goal))
-        found.append(_outcome(solution, place, number, goal))
+        found.append(replace(came_of(solution, number, goal), place=place))
     return found
 
 
-def _outcome(solution: Solution, place: int, number: int, goal: Goal) -> Outcome:
+def came_of(solution: Solution, number: int, goal: Goal) -> Outcome:
+    """Value what was decided by one goal, number `number` of the period."""
     m, case = solution.period.model, solution.case
     scales, unit = [], ""
     for k in range(case.n_members):
@@ -96,7 +99,8 @@ def _outcome(solution: Solution, place: int, number: int, goal: Goal) -> Outcome
         truth = goal.truth(m, number, solution.value)
         if truth is not None:
             values = truth if goal.sense == "maximise" else -truth
-    return Outcome(place, _title(goal), sense, unit, values * np.array(scales))
+    factor = np.array(scales)
+    return Outcome(number, _title(goal), sense, unit, values * factor, factor)
 
 
 def _title(goal: Goal) -> str:
@@ -121,7 +125,7 @@ def _least_satisfaction(solution: Solution, place: int, goal: Share) -> Outcome:
     given = np.divide(awards, claims, out=np.ones(claims.shape), where=claims > NOTHING)
     least = given.reshape(given.shape[0], -1).min(axis=1, initial=1.0)
     name = f"share {goal.users_title()}: least satisfaction"
-    return Outcome(place, name, "maximise", "fraction of claim", least)
+    return Outcome(place, name, "maximise", "fraction of claim", least, np.ones(least.size))
 
 
 @dataclass(frozen=True)
