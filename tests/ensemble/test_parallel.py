@@ -109,9 +109,11 @@ def test_member_that_kills_every_worker(tmp_path: Path, monkeypatch: pytest.Monk
     case = few(path, 4)
     with pytest.raises(SolveError, match=r"E363 out, member 1802-03: every worker .* died"):
         run_ensemble(case, out, workers=2, block=2)
-    assert blocks_of(out) == 2
+    # the other block is solved whole, or member by member if it waited at a worker that died
+    assert blocks_of(out) in (2, 3)
     log.write_text("", encoding="utf-8")
     found = run_ensemble(case, out, workers=1)
+    # the three others were kept: only this one is solved now
     assert log.read_text(encoding="utf-8").split() == ["1802-03"]
     whole = run_ensemble(case, tmp_path / "whole", workers=1, block=2)
     assert_same(whole.folder, found.folder)
