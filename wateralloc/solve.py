@@ -526,8 +526,8 @@ def load(lp: MemberProgram, cost: np.ndarray) -> _Highs:
     return highs
 
 
-class Restart:
-    """A program whose matrix and goals stay while its limits move, solved again from a basis.
+class FirstBasis:
+    """Finds an optimal basis of a program whose matrix and goals stay while its limits move.
 
     Goals are optimised in their order: after each, the columns and rows with a dual are fixed where
     they are.  Simplex then moves only those without, which leaves the duals as they are; so the
@@ -546,22 +546,14 @@ class Restart:
         self._columns = np.arange(lp.col_lower.size, dtype=np.int32)
         self._rows = np.arange(lp.row_lower.size, dtype=np.int32)
 
-    def optimum(
-        self,
-        columns: tuple[np.ndarray, np.ndarray],
-        rows: tuple[np.ndarray, np.ndarray],
-        basis: Any = None,
-    ) -> tuple[PackedBasis, int]:
-        """Solve within limits, from a basis or from scratch.
+    def find(
+        self, columns: tuple[np.ndarray, np.ndarray], rows: tuple[np.ndarray, np.ndarray]
+    ) -> PackedBasis:
+        """Solve within limits, from scratch.
 
         Parameters
         ----------
         columns, rows : lower and upper limits
-
-        Returns
-        -------
-        basis : the optimal one
-        iterations
 
         Raises
         ------
@@ -571,26 +563,19 @@ class Restart:
         highs.changeColsBounds(self._columns.size, self._columns, *columns)
         highs.changeRowsBounds(self._rows.size, self._rows, *rows)
         highs.clearSolver()
-        if basis is not None:
-            highs.setBasis(basis)
-        iterations = 0
         fixed = np.full(columns[0].size, -1, np.int8), np.full(rows[0].size, -1, np.int8)
         for g, cost in enumerate(self.costs):
             highs.changeColsCost(self._columns.size, self._columns, cost)
             self._run()
-            iterations += int(highs.getInfo().simplex_iteration_count)
             if g + 1 < len(self.costs):
                 self._fix(columns, rows, fixed)
         found = PackedBasis.of(highs.getBasis())
         # HiGHS has what is fixed at its lower limit; here it is at the one that its dual names
-        return (
-            PackedBasis(
-                *(
-                    np.where((at >= 0) & (status != BASIC), at, status).astype(np.int8)
-                    for at, status in zip(fixed, (found.columns, found.rows), strict=True)
-                )
-            ),
-            iterations,
+        return PackedBasis(
+            *(
+                np.where((at >= 0) & (status != BASIC), at, status).astype(np.int8)
+                for at, status in zip(fixed, (found.columns, found.rows), strict=True)
+            )
         )
 
     def _run(self) -> None:

@@ -13,9 +13,11 @@ from tests.rules.test_drought_stages import lake as lake_in_drought
 from tests.rules.test_drought_stages import stages_of
 from tests.small import inflow, make_case
 from wateralloc.errors import Infeasible, SolveError
-from wateralloc.foresight import solve
+from wateralloc.foresight import solve, steady
+from wateralloc.foresight.forward import March
 from wateralloc.foresight.perfect import Solution
 from wateralloc.results import collect
+from wateralloc.solve import Certificate
 
 NODES = [
     {"name": "lake", "kind": "reservoir"},
@@ -269,3 +271,18 @@ def test_the_last_window_with_a_perfect_forecast_is_kept_whole(tmp_path: Path) -
     assert calls == [(1, 3), (2, 3), (3, 3)]
     short = replace(case, foresight=case.foresight.model_copy(update={"mode": "perfect"}))
     assert short.n_periods == 5
+
+
+def test_steps_that_fail_their_certificate_are_solved_by_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = river(tmp_path, [4, 0, 9, 2])
+    right = solve(case)
+    wrong = [Certificate(1.0, 0.0, 0.0)] * 2
+    asked: list[int] = []
+    monkeypatch.setattr(steady, "certify_goals", lambda *_: wrong)
+    monkeypatch.setattr(March, "step", lambda *a, step=March.step: asked.append(1) or step(*a))
+    again = solve(case)
+    assert len(asked) == 4
+    np.testing.assert_allclose(again.x, right.x, atol=1e-9)
+    assert again.certificate.is_valid

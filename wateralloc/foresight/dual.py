@@ -22,7 +22,7 @@ import scipy.sparse as sp
 from scipy.linalg.blas import daxpy, dger
 
 from wateralloc.horizon import MemberProgram
-from wateralloc.solve import BASIC, FACE, UPPER, Certificate, Restart
+from wateralloc.solve import BASIC, FACE, UPPER, Certificate, FirstBasis
 
 WITHIN = 1e-9
 """Violation of a limit, over 1 + |limit|, up to which a basic solution lies within it."""
@@ -81,7 +81,7 @@ class DualSimplex:
         scaled = costs / np.where(size > 0, size, 1.0)[:, None]
         self.costs = np.hstack([scaled, np.zeros((costs.shape[0], self.n_rows))])
         self.can_move = (~never_move).astype(float)
-        self.restart = Restart(lp, scaled, where)
+        self.first = FirstBasis(lp, scaled, where)
         self.n_pivots = self.n_asked = 0
         n_goals, n, m = costs.shape[0], self.n_columns + self.n_rows, self.n_rows
         self.transposed_inverse = np.empty((n_members, m, m))
@@ -174,7 +174,7 @@ class DualSimplex:
         """Ask the solver for a basis."""
         self.n_asked += 1
         n = self.n_columns
-        found, _ = self.restart.optimum((lower[:n], upper[:n]), (lower[n:], upper[n:]))
+        found = self.first.find((lower[:n], upper[:n]), (lower[n:], upper[n:]))
         state = np.concatenate([found.columns, found.rows])
         basic = np.flatnonzero(state == BASIC)
         if basic.size != self.n_rows or (state > UPPER).any():

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from wateralloc.case import Case
-from wateralloc.errors import Infeasible
+from wateralloc.errors import Infeasible, SolveError
 from wateralloc.foresight.dual import Lost
+from wateralloc.foresight.forecast import lead_case
 from wateralloc.foresight.outcome import came_of
 from wateralloc.foresight.perfect import Passes, Progress, Solution, StageOptimum
 from wateralloc.foresight.steady import Steady, is_steady
@@ -28,6 +29,7 @@ from wateralloc.goals.claims import Awards, Shared
 from wateralloc.horizon import Horizon, Reading, Realised, Sight
 from wateralloc.period import Period, build_period
 from wateralloc.rules import Soft
+from wateralloc.solve import Certificate
 from wateralloc.timeline import Timeline
 
 log = logging.getLogger(__name__)
@@ -93,14 +95,10 @@ def windows_of(case: Case) -> Iterator[tuple[int, int, int]]:
 class _Told:
     """What the windows told of one goal of one member, put together over the horizon."""
 
-    goal: int
     name: str
-    sense: str
-    unit: str
-    value_scale: float
     balance_price: np.ndarray
     rule_price: dict[str, np.ndarray]
-    certificate: Any
+    certificate: Certificate
     iterations: int = 0
     seconds: float = 0.0
     cold_again: bool = False
@@ -127,8 +125,6 @@ class March:
         rolling = case.foresight.rolling
         if rolling is not None and rolling.n_leads > 1 and rolling.window > rolling.stride:
             # what is thought of a period some periods ahead is the same period with other data
-            from wateralloc.foresight.forecast import lead_case
-
             self.foretold = build_period(lead_case(case))
             self.seen = Reading(self.foretold.model)
             self.n_leads = rolling.n_leads
@@ -191,15 +187,15 @@ class March:
         try:
             if not steady.solve(progress):
                 return False
-        except (Lost, Infeasible) as error:
-            log.debug("%s: %s", self.case.name, error)  # the windows say why, or do it
+        except (Lost, Infeasible, SolveError) as error:
+            log.info("%s: %s; solved window by window", self.case.name, error)
             return False
         self.tell_steps(steady)
         return True
 
     def tell_steps(self, steady: Steady) -> None:
         """Put together what all steps tell of the goals."""
-        m, n_nodes = self.period.model, len(self.period.model.node)
+        n_nodes = len(self.period.model.node)
         for k in range(self.case.n_members):
             for g, (place, goal) in enumerate(self.period.goals):
                 # duals are those of the scaled cost, to be minimised
@@ -212,9 +208,12 @@ class March:
                 }
                 title = goal.title() if isinstance(goal, LinearGoal) else str(goal.kind)
                 self.told[k][place] = _Told(
-                    place, f"{place} {title}", goal.objective(m, place)[1], "", 1.0,
-                    -price[:n_nodes], rule_price, steady.certificates[g], steady.n_pivots,
-                )  # fmt: skip
+                    f"{place} {title}",
+                    -price[:n_nodes],
+                    rule_price,
+                    steady.certificates[g],
+                    steady.n_pivots,
+                )
 
     # --- one window
 
@@ -296,14 +295,14 @@ class March:
         if told is None:
             n_nodes = stage.balance_price.shape[0]
             told = self.told[k][stage.goal] = _Told(
-                stage.goal, stage.name, stage.sense, stage.unit, stage.value_scale,
+                stage.name,
                 np.zeros((n_nodes, self.case.n_periods)),
                 {
                     row.label: np.zeros(self.whole.row_periods(row.constraint).size)
                     for row in self.period.rule_rows
                 },
                 stage.certificate,
-            )  # fmt: skip
+            )
         told.certificate = told.certificate.worse(stage.certificate)
         told.iterations += stage.iterations
         told.seconds += stage.seconds

@@ -17,6 +17,7 @@ from wateralloc.goals import Goal, LinearGoal
 from wateralloc.goals.claims import NOTHING
 from wateralloc.goals.keep import Keep
 from wateralloc.goals.share import Share
+from wateralloc.horizon import Horizon
 from wateralloc.period import RuleRow, required_values
 from wateralloc.rules import KEPT
 
@@ -91,7 +92,7 @@ def came_of(solution: Solution, number: int, goal: Goal) -> Outcome:
     m, case = solution.period.model, solution.case
     scales, unit = [], ""
     for k in range(case.n_members):
-        unit, scale = goal.measure(m, case, _Data(solution, k))  # type: ignore[arg-type]
+        unit, scale = goal.measure(m, case, OfMember(solution.horizon, k))  # type: ignore[arg-type]
         scales.append(scale)
     expression, sense = goal.outcome(m, number)
     values = solution.value(expression).sum(axis=1)
@@ -129,20 +130,14 @@ def _least_satisfaction(solution: Solution, place: int, goal: Share) -> Outcome:
 
 
 @dataclass(frozen=True)
-class _Data:
-    """Data of the whole horizon for one member: what goals ask to know their unit and factor."""
+class OfMember:
+    """Data of one member over the horizon: what goals ask to know their unit and factor."""
 
-    solution: Solution
+    horizon: Horizon
     member: int
 
-    @property
-    def sight(self) -> tuple[int, int]:
-        return 0, self.solution.case.n_periods
-
     def data(self, data: Any) -> np.ndarray:
-        return self.solution.horizon.array(data)[self.member]
-
-    known = data
+        return self.horizon.array(data)[self.member]
 
 
 def missed(solution: Solution, rules: tuple[Any, ...]) -> list[Missed]:

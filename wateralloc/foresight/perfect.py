@@ -131,8 +131,46 @@ class Solution:
         return worst
 
 
+class ByPlace:
+    """What a goal does with rows and columns by their places, in one program or in many joined.
+
+    Attributes
+    ----------
+    stages : the program and its optima
+    """
+
+    stages: Stages
+
+    def row_duals(self) -> np.ndarray:
+        return self.stages.optima[-1].y
+
+    def reduced_costs(self) -> np.ndarray:
+        last = self.stages.optima[-1]
+        return last.cost * last.cost_scale - self.stages.lp.matrix.T @ last.y
+
+    def bound_columns(self, columns: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
+        self.stages.bound_columns(columns, lower, upper)
+
+    def limit_rows(self, rows: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
+        self.stages.bound_rows(rows, lower, upper)
+
+    def coefficients(self, rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> None:
+        self.stages.change_coefficients(rows, np.broadcast_to(columns, rows.shape), values)
+
+    def mark(self) -> Any:
+        return self.stages.mark()
+
+    def reset(self, mark: Any) -> None:
+        self.stages.reset(mark)
+
+    def maximise_columns(self, name: str, columns: np.ndarray, weights: np.ndarray) -> float:
+        cost = np.zeros(self.stages.lp.col_lower.size)
+        cost[columns] = weights
+        return self.stages.optimise(name, cost, "maximise").objective
+
+
 @dataclass
-class MemberStage:
+class MemberStage(ByPlace):
     """What goals do with the program of one member (implements :class:`wateralloc.goals.Stage`).
 
     Attributes
@@ -257,33 +295,6 @@ class MemberStage:
     def columns(self, variable: Any, periods: np.ndarray) -> np.ndarray:
         return self.horizon.columns[id(variable)][np.asarray(periods) - self.horizon.first]
 
-    def row_duals(self) -> np.ndarray:
-        return self.stages.optima[-1].y
-
-    def reduced_costs(self) -> np.ndarray:
-        last = self.stages.optima[-1]
-        return last.cost * last.cost_scale - self.stages.lp.matrix.T @ last.y
-
-    def bound_columns(self, columns: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
-        self.stages.bound_columns(columns, lower, upper)
-
-    def limit_rows(self, rows: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
-        self.stages.bound_rows(rows, lower, upper)
-
-    def coefficients(self, rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> None:
-        self.stages.change_coefficients(rows, np.broadcast_to(columns, rows.shape), values)
-
-    def mark(self) -> Any:
-        return self.stages.mark()
-
-    def reset(self, mark: Any) -> None:
-        self.stages.reset(mark)
-
-    def maximise_columns(self, name: str, columns: np.ndarray, weights: np.ndarray) -> float:
-        cost = np.zeros(self.stages.lp.col_lower.size)
-        cost[columns] = weights
-        return self.stages.optimise(name, cost, "maximise").objective
-
     def record(self, what: Any) -> None:
         self.records.append((self.goal, what))
 
@@ -371,7 +382,7 @@ class Passes:
             Region.of(self.horizon, self.lines.tangents, lp.member(k))
             for k in range(self.n_members)
         ]
-        self.first = _first_with_lines(self.period, self.horizon)
+        self.first = first_with_lines(self.period, self.horizon)
         has_leading = 0 < self.first < len(self.period.goals)
         self.judges = [Judge(case, has_leading) for _ in range(self.n_members)]
         self.faces: list[Face | None] = [None] * self.n_members
@@ -422,11 +433,11 @@ class Passes:
             tuple(self.records),
         )
 
-    def _pass(self, active: np.ndarray) -> tuple[np.ndarray, dict[int, _Solved]]:
+    def _pass(self, active: np.ndarray) -> tuple[np.ndarray, dict[int, Solved]]:
         """Solve the members marked; return the columns of all, and what was solved."""
         lp = self.horizon.stack()
         x = self.x.copy()
-        solved: dict[int, _Solved] = {}
+        solved: dict[int, Solved] = {}
         for k in map(int, np.flatnonzero(active)):
             is_first = not self.judges[k].passes
             program = lp.member(k)
@@ -446,7 +457,7 @@ class Passes:
                     self._tell(np.arange(self.n_members) == k)
         return x, solved
 
-    def _solve(self, k: int, program: MemberProgram) -> _Solved:
+    def _solve(self, k: int, program: MemberProgram) -> Solved:
         started = time.perf_counter()
         where = f"{self.case.name}, member {self.names[k]}: "
         is_whole = self.judges[k].next_is_whole
@@ -490,7 +501,7 @@ class Passes:
             stages.optimise("no tie", self.tidy)
         self.last[k] = "" if is_whole else stages.optima[-1].name
         self._compare(where, sought, stage)
-        return _Solved(
+        return Solved(
             stages.optima[-1].x,
             tuple(self._kept(k, stage)),
             tuple(stage.records),
@@ -570,14 +581,14 @@ class Passes:
         else:
             judge.retry(str(error))
 
-    def _keep(self, k: int, solved: _Solved) -> None:
+    def _keep(self, k: int, solved: Solved) -> None:
         self.x[k], self.stages[k], self.drift[k] = solved.x, solved.stages, solved.drift
         self.records[k] = solved.records
 
     def _judge(
         self,
         x: np.ndarray,
-        solved: dict[int, _Solved],
+        solved: dict[int, Solved],
         tried: list[list[np.ndarray]],
         arguments: list[list[np.ndarray]],
         touched: list[list[np.ndarray]],
@@ -586,7 +597,7 @@ class Passes:
         error = self.lines.error(arguments, tried, touched)
         self.lines.put(self.lines.true(arguments, touched))
         self.horizon.forget()
-        merits = _merits(self.period, self.horizon, x, solved, error)
+        merits = merits_of(self.period, self.horizon, x, solved, error)
         kept = np.zeros(self.n_members, bool)
         for k, merit in merits.items():
             self.regions[k].measure(x[k])
@@ -654,7 +665,7 @@ def decide_by_state(
     return replace(program, col_lower=lower, col_upper=upper), np.array(left, int)
 
 
-def _first_with_lines(period: Period, horizon: Horizon) -> int:
+def first_with_lines(period: Period, horizon: Horizon) -> int:
     """Place of the first goal that lines are in; their number where none has any."""
     for place, (number, goal) in enumerate(period.goals):
         expression = goal.objective(period.model, number)[0]
@@ -668,7 +679,7 @@ def _first_with_lines(period: Period, horizon: Horizon) -> int:
 
 
 @dataclass(frozen=True)
-class _Solved:
+class Solved:
     """One pass of one member."""
 
     x: np.ndarray
@@ -679,11 +690,11 @@ class _Solved:
     seconds: float
 
 
-def _merits(
+def merits_of(
     period: Period,
     horizon: Horizon,
     x: np.ndarray,
-    solved: dict[int, _Solved],
+    solved: dict[int, Solved],
     error: np.ndarray,
 ) -> dict[int, Merit]:
     """What a pass is worth for each member solved; the lines in the period are true at x."""

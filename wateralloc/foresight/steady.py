@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from wateralloc.foresight.dual import DualSimplex, certify_goals
+from wateralloc.foresight.dual import DualSimplex, Lost, certify_goals
 from wateralloc.horizon import Horizon, LinearProgram, Reading, Steps
 from wateralloc.period import Period
 from wateralloc.solve import Certificate
@@ -182,13 +182,21 @@ class Steady:
         lower: np.ndarray,
         upper: np.ndarray,
     ) -> None:
-        """Certify some steps (step, member, ...)."""
+        """Certify some steps (step, member, ...).
+
+        Raises
+        ------
+        Lost
+            A certificate fails.
+        """
         n_programs = values.shape[0] * values.shape[1]
         one, of_row, low, high = (
             a.reshape(n_programs, *a.shape[2:]) for a in (values, duals, lower, upper)
         )
         scaled = dual.costs[: len(self.signs), : dual.n_columns]
         found = certify_goals(dual.lp, scaled, one, of_row, low, high)
+        if not all(certificate.is_valid for certificate in found):
+            raise Lost(f"steps from the last basis fail their certificate: {found}")
         self.certificates = [a.worse(b) for a, b in zip(self.certificates, found, strict=True)]
 
     # --- what stays

@@ -18,13 +18,15 @@ import numpy as np
 from wateralloc.case import Case
 from wateralloc.errors import CaseError, Fault, Infeasible, ModelError, Position, SolveError, listed
 from wateralloc.foresight.conflict import explain_infeasible
+from wateralloc.foresight.outcome import OfMember
 from wateralloc.foresight.perfect import (
     HELD,
+    ByPlace,
     Solution,
+    Solved,
     StageOptimum,
-    _first_with_lines,
-    _merits,
-    _Solved,
+    first_with_lines,
+    merits_of,
 )
 from wateralloc.foresight.risk import Border, Measured, Risk, add_measure
 from wateralloc.foresight.successive import Convergence, Face, Judge, Lines, Merit, Region
@@ -246,19 +248,8 @@ class _Costs:
 # --- one stage ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Member:
-    """Data of one member, by which a goal tells its unit (a ``Stage``)."""
-
-    horizon: Horizon
-    member: int
-
-    def data(self, data: Any) -> np.ndarray:
-        return self.horizon.array(data)[self.member]
-
-
 @dataclass
-class JointStage:
+class JointStage(ByPlace):
     """What goals do with the program of all members (implements :class:`wateralloc.goals.Stage`).
 
     An expression counts by its measure over members; data, values and limits are means over them.
@@ -379,7 +370,7 @@ class JointStage:
     def _scale_of(self, k: int) -> float:
         """Factor from the unit of a member's expression to that of the goal."""
         goal, m = dict(self.period.goals)[self.goal], self.period.model
-        of_member = _Member(self.horizon, k)
+        of_member = OfMember(self.horizon, k)
         return goal.measure(m, self.period.case, of_member)[1]  # type: ignore[arg-type]
 
     # --- between stages
@@ -463,33 +454,6 @@ class JointStage:
     def bound(self, variable: Any, lower: np.ndarray, upper: np.ndarray) -> None:
         columns = np.unique(self.place[:, self.horizon.columns[id(variable)]])
         self.stages.bound_columns(columns, lower, upper)
-
-    def row_duals(self) -> np.ndarray:
-        return self.stages.optima[-1].y
-
-    def reduced_costs(self) -> np.ndarray:
-        last = self.stages.optima[-1]
-        return last.cost * last.cost_scale - self.stages.lp.matrix.T @ last.y
-
-    def bound_columns(self, columns: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
-        self.stages.bound_columns(columns, lower, upper)
-
-    def limit_rows(self, rows: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
-        self.stages.bound_rows(rows, lower, upper)
-
-    def coefficients(self, rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> None:
-        self.stages.change_coefficients(rows, np.broadcast_to(columns, rows.shape), values)
-
-    def mark(self) -> Any:
-        return self.stages.mark()
-
-    def reset(self, mark: Any) -> None:
-        self.stages.reset(mark)
-
-    def maximise_columns(self, name: str, columns: np.ndarray, weights: np.ndarray) -> float:
-        cost = np.zeros(self.stages.lp.col_lower.size)
-        cost[columns] = weights
-        return self.stages.optimise(name, cost, "maximise").objective
 
     def record(self, what: Any) -> None:
         if isinstance(what, PriceOfKeeping) and not self.risk.is_expected:
@@ -631,7 +595,7 @@ class JointPasses:
         self.asked = _rehearse(period, horizon)
         self.costs = _Costs(period, horizon)
         self.bases: dict[str, Any] = {}
-        self.first = _first_with_lines(period, horizon)
+        self.first = first_with_lines(period, horizon)
         self.face: Face | None = None
         """What the goals before the first with lines have fixed."""
         self.last = ""
@@ -811,7 +775,7 @@ class JointPasses:
         iterations = sum(optimum.iterations for optimum in stages.optima)
         drift = stages.drift()
         solved = [
-            _Solved(
+            Solved(
                 by_member[k],
                 tuple(self._at_the_end(k, stage.optima[k], stage.asked, by_member[k])),
                 tuple(stage.records[k]),
@@ -839,7 +803,7 @@ class JointPasses:
         """What a pass is worth: the measure of each goal, then its mean; lines are true there."""
         solved = dict(enumerate(tried.solved))
         by_member = tried.by_member
-        merits = _merits(self.period, self.horizon, by_member, solved, off)
+        merits = merits_of(self.period, self.horizon, by_member, solved, off)
         measures = [self.risk] if self.risk.is_expected else [self.risk, Risk()]
 
         def over(values: list[np.ndarray]) -> np.ndarray:
@@ -944,7 +908,7 @@ class _Tried:
 
     x: np.ndarray
     by_member: np.ndarray
-    solved: list[_Solved]
+    solved: list[Solved]
     over_all: tuple[JointOptimum, ...]
     asked: tuple[Any, ...]
 
