@@ -140,7 +140,7 @@ class DualSimplex:
 
     # --- one member
 
-    def _put(self, k: int, basic: np.ndarray, is_upper: np.ndarray) -> None:
+    def _put(self, k: int, basic: np.ndarray, is_upper: np.ndarray, inverse: np.ndarray) -> None:
         """Take a basis for a member.
 
         Raises
@@ -152,7 +152,7 @@ class DualSimplex:
         self.in_all[k] = basic + k * self.is_upper.shape[1]
         self.is_basic[k] = False
         self.is_basic[k, basic] = True
-        self._renew(k)
+        self._keep_inverse(k, inverse)
         self.side[k] = np.where(is_upper, -1.0, 1.0)
         self.side[k, basic] = 0.0
         price = first_of(self.reduced[k])
@@ -162,8 +162,10 @@ class DualSimplex:
 
     def _renew(self, k: int) -> None:
         """Compute the inverse and the reduced costs from the basis itself."""
+        self._keep_inverse(k, np.linalg.inv(self.matrix[:, self.basic[k]].toarray()))
+
+    def _keep_inverse(self, k: int, inverse: np.ndarray) -> None:
         basic = self.basic[k]
-        inverse = np.linalg.inv(self.matrix[:, basic].toarray())
         inverse[np.abs(inverse) < NOTHING] = 0.0
         self.transposed_inverse[k] = inverse.T
         self.reduced[k] = self.costs - (self.transposed @ (self.costs[:, basic] @ inverse).T).T
@@ -183,7 +185,7 @@ class DualSimplex:
         inverse = np.linalg.inv(self.matrix[:, basic].toarray())
         price = first_of(self.costs - (self.transposed @ (self.costs[:, basic] @ inverse).T).T)
         is_upper = np.where(lower == upper, price < 0, state == UPPER) & (state != BASIC)
-        self._put(k, basic, is_upper)
+        self._put(k, basic, is_upper, inverse)
 
     def _basic_values(self, k: int, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
         values = np.where(self.is_upper[k], upper, lower)

@@ -56,8 +56,9 @@ def solve_forward(case: Case, progress: Progress | None = None) -> Solution:
     if case.foresight.misses_hard_rules:
         case = _give_way(case)
     march = March(case)
+    steady = march.steady() if case.foresight.mode == "simulate" else None
     built = time.perf_counter()
-    if not (case.foresight.mode == "simulate" and march.runs_steadily(progress)):
+    if steady is None or not march.runs_steadily(steady, progress):
         windows = list(windows_of(case))
         for done, window in enumerate(windows, 1):
             march.step(*window)
@@ -179,11 +180,15 @@ class March:
                 cost[column] = weight
         return cost
 
-    def runs_steadily(self, progress: Progress | None) -> bool:
-        """Solve all steps where only limits move; tell whether that is so."""
+    def steady(self) -> Steady | None:
+        """The steps, where only limits may move from one to the next; else None."""
         if not is_steady(self.period, self.reading):
-            return False
+            return None
         steady = Steady(self)
+        return steady if steady.take() else None
+
+    def runs_steadily(self, steady: Steady, progress: Progress | None) -> bool:
+        """Solve all steps; tell whether only limits did move, and every step is certified."""
         try:
             if not steady.solve(progress):
                 return False

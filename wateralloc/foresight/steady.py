@@ -71,16 +71,13 @@ class Steady:
         self.n_pivots = 0
 
     def solve(self, progress: Callable[[int, int], None] | None) -> bool:
-        """Solve all steps; tell whether matrix and costs stayed the same.
+        """Solve all steps; tell whether the matrix stayed the same.
 
         Raises
         ------
         Infeasible, SolveError
         Lost
         """
-        first = self._lay(np.arange(1), 0, 1)
-        if not self._take(first):
-            return False
         size = max(1, INVERSES // max(1, self.matrix.n_rows) ** 2)
         # small matrices gain nothing from threads, and lose much
         with threadpool_limits(1):
@@ -99,8 +96,9 @@ class Steady:
         horizon.stack()
         return horizon
 
-    def _take(self, horizon: Horizon) -> bool:
+    def take(self) -> bool:
         """Take matrix and costs from the first step; tell whether costs are always the same."""
+        horizon = self._lay(np.arange(1), 0, 1)
         lp, period = horizon.stack(), self.march.period
         costs = self._costs(horizon, lp.n_columns)
         if costs is None:
@@ -157,6 +155,9 @@ class Steady:
         n_decided = target.shape[0]
         initial = slice(n_decided, n_decided + len(notes))
         x, of_members = march.realised.x, members[:, None]
+        # what later steps start from is there at once, the rest block by block
+        carried = {id(note.before) for note in notes}
+        early = np.array([id(v) in carried for v in horizon.variables], bool).nonzero()[0]
         kept = np.empty((CERTIFIED, members.size, lower.shape[2]))
         duals = np.empty((CERTIFIED, members.size, len(self.signs), dual.n_rows))
         for i in range(count):
@@ -165,14 +166,17 @@ class Steady:
                 state = x[of_members, source[:, t]]
                 lower[i][:, initial] = upper[i][:, initial] = state
             values = dual.step(lower[i], upper[i])
-            x[of_members, target[:, t]] = values[:, :n_decided]
+            x[of_members, target[early, t]] = values[:, early]
             block = i % CERTIFIED
             kept[block] = values
             duals[block] = dual.reduced[:, : len(self.signs), dual.n_columns :]
-            self.prices[members, :, :, t] = duals[block][:, :, self.priced]
             if block == CERTIFIED - 1 or i == count - 1:
-                span = slice(i - block, i + 1)
-                self._certify(dual, kept[: block + 1], duals[: block + 1], lower[span], upper[span])
+                span, days = slice(i - block, i + 1), slice(t - block, t + 1)
+                found, of_row = kept[: block + 1], duals[: block + 1]
+                self._certify(dual, found, of_row, lower[span], upper[span])
+                decided = found[:, :, :n_decided].transpose(1, 2, 0)
+                x[of_members[:, :, None], target[None, :, days]] = decided
+                self.prices[members, :, :, days] = of_row[..., self.priced].transpose(1, 2, 3, 0)
 
     def _certify(
         self,
