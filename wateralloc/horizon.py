@@ -504,8 +504,8 @@ class Sight:
 class Steps(Sight):
     """Periods side by side: each period of each member as a program of one period of its own.
 
-    The members of the program are the periods of the first member, then those of the next; `rows`
-    has the place of each among all.  What comes from before is not in it: initial values are 0.
+    The members of the program are all members in the first period, then all in the next; `rows` has
+    the place of each among all.  What comes from before is not in it: initial values are 0.
     """
 
     periods: int = 1
@@ -521,12 +521,12 @@ class Steps(Sight):
         if np.ndim(value) == 0:
             return value
         value = np.asarray(value, float)
+        n_members = self.rows.shape[0] // self.periods
         if value.ndim < 2 or value.shape[0] == 1:
-            one = np.broadcast_to(value, (1, self.total))[:, self._span]
-            return np.tile(one[0], self.rows.shape[0] // self.periods)[:, None]
-        members = self.rows[:: self.periods, 0]
+            one = np.broadcast_to(value, (1, self.total))[0, self._span]
+            return np.repeat(one, n_members)[:, None]
         wide = np.broadcast_to(value, (value.shape[0], self.total))
-        return wide[members, self._span].reshape(-1, 1)
+        return wide[self.rows[:n_members, 0], self._span].T.reshape(-1, 1)
 
 
 # --- where components lie -------------------------------------------------------------------
@@ -892,6 +892,24 @@ class Horizon:
             if copies.note:
                 x[:, copies.span] = initial
         return x
+
+    def limits(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper limits of columns and then rows (member, column), without the matrix.
+
+        Raises
+        ------
+        ModelError
+            A limit is NaN, or infinite on the wrong side.
+        """
+        for former in (self.columns, self.rows, self._column_copies, self._row_copies):
+            former.clear()
+        col_lower, col_upper, _ = self._lay_columns()
+        blocks, n_rows = self._read_rows()
+        row_lower, row_upper = np.empty((2, self.n_members, n_rows))
+        for block in blocks:
+            self._write_limits(block, row_lower, row_upper)
+        self._check_row_limits(row_lower, row_upper)
+        return np.hstack([col_lower, row_lower]), np.hstack([col_upper, row_upper])
 
     def moves(self, expression: Any) -> bool:
         """Tell whether a line of ``m.tangents`` is in an expression."""
@@ -1412,9 +1430,7 @@ class Horizon:
             start = end
         if not np.isfinite(data).all():
             self._refuse_coefficients(blocks)
-        if not ((row_lower < np.inf).all() and (row_upper > -np.inf).all()):
-            self._refuse_limit(~(row_lower < np.inf), self._row_copies, "lower limit")
-            self._refuse_limit(~(row_upper > -np.inf), self._row_copies, "upper limit")
+        self._check_row_limits(row_lower, row_upper)
         if self._moving:
             moving = np.zeros(n_entries, bool)
             for _, span in self._moving:
@@ -1429,6 +1445,11 @@ class Horizon:
         return LinearProgram(
             indptr, indices, data, col_lower, col_upper, row_lower, row_upper, common
         )
+
+    def _check_row_limits(self, row_lower: np.ndarray, row_upper: np.ndarray) -> None:
+        if not ((row_lower < np.inf).all() and (row_upper > -np.inf).all()):
+            self._refuse_limit(~(row_lower < np.inf), self._row_copies, "lower limit")
+            self._refuse_limit(~(row_upper > -np.inf), self._row_copies, "upper limit")
 
     def _write_columns(self, block: _Block, column: np.ndarray) -> Any:
         """Write the columns of a block's entries row by row; return how many each row has."""

@@ -17,6 +17,8 @@ Lemke (1954), The dual method of solving the linear programming problem, Naval R
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 from scipy.linalg.blas import daxpy, dger
@@ -34,6 +36,8 @@ NOTHING = 1e-14
 """Numbers of an inverse below this are none."""
 DENSE = 150
 """Rows up to which an inverse is renewed whole, and not only where it has numbers."""
+SMALL = 5000
+"""Numbers up to which a matrix is multiplied whole, zeros and all."""
 RENEWED = 2000
 """Pivots after which an inverse is computed anew from its basis."""
 MOST_PIVOTS = 1000
@@ -77,6 +81,9 @@ class DualSimplex:
         matrix = sp.hstack([lp.matrix, -sp.identity(self.n_rows)]).tocsc()
         matrix.sort_indices()
         self.matrix, self.transposed, self.minus = matrix, matrix.T.tocsr(), (-matrix).tocsr()
+        n_numbers = matrix.shape[0] * matrix.shape[1]
+        self.shares: Any = self.transposed.toarray() if n_numbers <= SMALL else self.transposed
+        """The same, which times a row of the inverse gives the shares of all columns in it."""
         size = np.abs(costs).max(axis=1)
         scaled = costs / np.where(size > 0, size, 1.0)[:, None]
         self.costs = np.hstack([scaled, np.zeros((costs.shape[0], self.n_rows))])
@@ -224,7 +231,7 @@ class DualSimplex:
             if outside[row] <= WITHIN * (1 + abs(limit)):
                 return
             of_row = inverse[:, row].copy()
-            share = self.transposed @ of_row
+            share = self.shares @ of_row
             toward = share * (free if is_above else -free)
             can_enter = np.flatnonzero(toward > PIVOT)
             if not can_enter.size:

@@ -188,10 +188,9 @@ class March:
         return steady if steady.take() else None
 
     def runs_steadily(self, steady: Steady, progress: Progress | None) -> bool:
-        """Solve all steps; tell whether only limits did move, and every step is certified."""
+        """Solve all steps; tell whether that came to its end, with every step certified."""
         try:
-            if not steady.solve(progress):
-                return False
+            steady.solve(progress)
         except (Lost, Infeasible, SolveError) as error:
             log.info("%s: %s; solved window by window", self.case.name, error)
             return False

@@ -70,8 +70,8 @@ class Steady:
         self.certificates = [Certificate(0.0, 0.0, 0.0)] * len(march.period.goals)
         self.n_pivots = 0
 
-    def solve(self, progress: Callable[[int, int], None] | None) -> bool:
-        """Solve all steps; tell whether the matrix stayed the same.
+    def solve(self, progress: Callable[[int, int], None] | None) -> None:
+        """Solve all steps.
 
         Raises
         ------
@@ -83,21 +83,19 @@ class Steady:
         with threadpool_limits(1):
             for start in range(0, self.n_members, size):
                 members = np.arange(start, min(start + size, self.n_members))
-                if not self._walk(members, progress):
-                    return False
-        return True
+                self._walk(members, progress)
 
     def _lay(self, members: np.ndarray, first: int, count: int) -> Horizon:
         """Lay out some steps of some members side by side."""
         march = self.march
-        rows = np.repeat(members, count)[:, None]
+        rows = np.tile(members, count)[:, None]
         steps = Steps(first, march.case.timeline.days, rows, march.realised, count)
-        horizon = Horizon(march.period.model, rows.shape[0], 1, steps, march.reading)
-        horizon.stack()
-        return horizon
+        return Horizon(march.period.model, rows.shape[0], 1, steps, march.reading)
 
     def take(self) -> bool:
-        """Take matrix and costs from the first step; tell whether costs are always the same."""
+        """Take matrix and costs from the first step; tell whether they are always the same."""
+        if not self._has_one_matrix():
+            return False
         horizon = self._lay(np.arange(1), 0, 1)
         lp, period = horizon.stack(), self.march.period
         costs = self._costs(horizon, lp.n_columns)
@@ -115,7 +113,7 @@ class Steady:
         self.prices = np.zeros(shape)
         return True
 
-    def _walk(self, members: np.ndarray, progress: Callable[[int, int], None] | None) -> bool:
+    def _walk(self, members: np.ndarray, progress: Callable[[int, int], None] | None) -> None:
         """Solve all steps of some members."""
         case = self.march.case
         n_limits = members.size * (self.matrix.n_columns + self.matrix.n_rows)
@@ -125,30 +123,17 @@ class Steady:
         )
         for first in range(0, self.n_periods, size):
             count = min(size, self.n_periods - first)
-            horizon = self._lay(members, first, count)
-            lp = horizon.stack()
-            if not (
-                np.array_equal(lp.indptr, self.matrix.indptr)
-                and np.array_equal(lp.indices, self.matrix.indices)
-                and (lp.data == self.matrix.data[0]).all()
-            ):
-                return False
-            self._run(dual, horizon, members, first, count)
+            self._run(dual, self._lay(members, first, count), members, first, count)
             if progress:
                 done = members[0] * self.n_periods + members.size * (first + count)
                 progress(int(done), self.n_members * self.n_periods)
         self.n_pivots += dual.n_pivots
-        return True
 
     def _run(
         self, dual: DualSimplex, horizon: Horizon, members: np.ndarray, first: int, count: int
     ) -> None:
-        lp, march = horizon.stack(), self.march
-        shape = (members.size, count, -1)
-        lower, upper = (
-            np.ascontiguousarray(np.concatenate(limits, axis=1).reshape(shape).swapaxes(0, 1))
-            for limits in ((lp.col_lower, lp.row_lower), (lp.col_upper, lp.row_upper))
-        )
+        march, shape = self.march, (count, members.size, -1)
+        lower, upper = (limits.reshape(shape) for limits in horizon.limits())
         place, columns, notes = march.reading.place, march.realised.columns, horizon.carried
         target = np.stack([columns[place[id(v)]] for v in horizon.variables])
         source = np.stack([columns[place[id(n.now)]] for n in notes]) if notes else target[:0]
@@ -204,6 +189,16 @@ class Steady:
         self.certificates = [a.worse(b) for a, b in zip(self.certificates, found, strict=True)]
 
     # --- what stays
+
+    def _has_one_matrix(self) -> bool:
+        """Tell whether all coefficients are the same in every period and member."""
+        reading = self.march.reading
+        for constraint in reading.constraints:
+            for coefficient in reading.linear(reading.row(constraint)[1]).coefficients:
+                value = np.asarray(reading.value(coefficient), float)
+                if (value != value.flat[0]).any():
+                    return False
+        return True
 
     @staticmethod
     def _never_move(horizon: Horizon) -> np.ndarray:
