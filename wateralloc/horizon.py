@@ -468,7 +468,8 @@ class Sight:
             return value
         value = np.asarray(value, float)
         is_for_all = value.ndim == 1 or value.shape[0] == 1
-        if value.shape[-1] == self.total > 1 and (is_for_all or self._is_by_member):
+        is_by_member = not is_for_all and value.shape[0] == len(self.rows) and self._is_by_member
+        if value.shape[-1] == self.total > 1 and (is_for_all or is_by_member):
             return value[..., self.first : self.end]
         return self.at(value, np.arange(self.first, self.end))
 

@@ -11,7 +11,9 @@ from wateralloc.basin import read_basin
 from wateralloc.case import build_case, read_case
 from wateralloc.case.foresight import Rolling
 from wateralloc.errors import CaseError
+from wateralloc.foresight import solve
 from wateralloc.foresight.forecast import FORECASTS, forecast_skill, lead_case
+from wateralloc.goals.end_storage import EndStorage
 from wateralloc.timeline import Timeline
 
 JANUARY = Timeline("2031-01-01", 12, "month")
@@ -437,3 +439,14 @@ def test_too_few_years_are_a_fault(tmp_path, forecast):
 def test_forecast_and_file_stand_for_each_other():
     with pytest.raises(ValueError, match="has forecast and file; keep one"):
         Rolling(window=3, forecast="persistence", file="forecasts.csv")
+
+
+@pytest.mark.parametrize(("window", "stride"), [(2, 1), (4, 1), (5, 2)])
+def test_members_with_forecasts_go_as_if_alone(tmp_path, window, stride):
+    """To the last window, in which one period is left; all bits, however many members there are."""
+    basin = basin_with(tmp_path, evaporation=noise(6, seed=3) / 10, spring=noise(6))
+    goals = [EndStorage(target_hm3={"pond": [{"months": list(range(1, 13)), "value": 30}]})]
+    case = case_of(basin, "persistence", window, stride, goals=goals)
+    together = solve(case)
+    for k in range(case.n_members):
+        assert solve(case.with_members([k])).x[0].tobytes() == together.x[k].tobytes()

@@ -12,6 +12,7 @@ import pytest
 from tests.rules.test_drought_stages import lake as lake_in_drought
 from tests.rules.test_drought_stages import stages_of
 from tests.small import inflow, make_case
+from wateralloc import read_case
 from wateralloc.errors import Infeasible, SolveError
 from wateralloc.foresight import solve, steady
 from wateralloc.foresight.forward import March
@@ -286,3 +287,12 @@ def test_steps_that_fail_their_certificate_are_solved_by_windows(
     assert len(asked) == 4
     np.testing.assert_allclose(again.x, right.x, atol=1e-9)
     assert again.certificate.is_valid
+
+
+def test_goals_are_valued_by_what_came_and_not_by_lines() -> None:
+    """Energy, whose head is a line in each window, as the results have it."""
+    changes = {"foresight": "{simulate: {hard_rules: miss}}", "timeline.periods": "4"}
+    solution = solve(read_case("pilot_dry_year", changes | {"hydrology.years": "[2004-06]"}))
+    (energy,) = [stage for stage in solution.stages[0] if stage.unit == "GWh"]
+    made = float(collect(solution).dataset["energy"].sum())
+    assert energy.value == pytest.approx(made, rel=1e-12)

@@ -7,12 +7,15 @@ end, so that ways can be set side by side.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from wateralloc.foresight.perfect import Solution
+from wateralloc.foresight.successive import Lines
 from wateralloc.goals import Goal, LinearGoal
 from wateralloc.goals.claims import NOTHING
 from wateralloc.goals.keep import Keep
@@ -95,13 +98,33 @@ def came_of(solution: Solution, number: int, goal: Goal) -> Outcome:
         unit, scale = goal.measure(m, case, OfMember(solution.horizon, k))  # type: ignore[arg-type]
         scales.append(scale)
     expression, sense = goal.outcome(m, number)
-    values = solution.value(expression).sum(axis=1)
-    if isinstance(goal, LinearGoal):
-        truth = goal.truth(m, number, solution.value)
-        if truth is not None:
-            values = truth if goal.sense == "maximise" else -truth
+    with _true_lines(solution):
+        values = solution.value(expression).sum(axis=1)
+        if isinstance(goal, LinearGoal):
+            truth = goal.truth(m, number, solution.value)
+            if truth is not None:
+                values = truth if goal.sense == "maximise" else -truth
     factor = np.array(scales)
     return Outcome(number, _title(goal), sense, unit, values * factor, factor)
+
+
+@contextmanager
+def _true_lines(solution: Solution) -> Iterator[None]:
+    """Let what is not linear have its true value at the solution, in place of that by its line."""
+    horizon, tangents = solution.horizon, solution.period.model.tangents.all
+    if not tangents:
+        yield
+        return
+    lines = Lines(horizon, tangents)
+    used = lines.now()
+    arguments = lines.arguments(solution.x)
+    lines.put(lines.true(arguments, lines.touch(arguments)))
+    horizon.forget()
+    try:
+        yield
+    finally:
+        lines.put(used)
+        horizon.forget()
 
 
 def _title(goal: Goal) -> str:
