@@ -13,18 +13,18 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests.properties.basins import MEET, linear_goals, networks, read, share_goals
+from tests.properties.basins import M3S, MEET, linear_goals, networks, read, share_goals
 from tests.properties.physics import physical_basins
 from tests.properties.test_rolling import rivers as rivers_over_windows
-from tests.small import at_fixed_lines, make_case
+from tests.small import at_fixed_lines, inflow, make_case
 from wateralloc.case import Case
 from wateralloc.case.foresight import Foresight, read_foresight
 from wateralloc.errors import Infeasible
 from wateralloc.foresight import solve
 from wateralloc.foresight.forward import March, note_lines, windows_of
 from wateralloc.foresight.perfect import Solution, solve_perfect
-from wateralloc.foresight.steady import Steady, is_steady
 from wateralloc.horizon import Horizon, Reading, Realised, Sight
+from wateralloc.hydrology import Member
 from wateralloc.period import build_period
 from wateralloc.solve import Stages
 
@@ -238,21 +238,14 @@ def test_steps_from_the_last_basis_are_those_of_the_windows(
     drawn: dict[str, Any], goals: list[Any]
 ) -> None:
     """Where only limits move: another algorithm on the same programs, to the last column."""
-    drawn = drawn | {"series": {"inflow_hm3_day": drawn["series"]["inflow_hm3_day"]}}
-    for reservoir in drawn.get("reservoirs", ()):
-        reservoir.pop("evaporation_mm_day", None)
-    for link in drawn["links"]:
-        for key in ("lag_h", "muskingum_k_h", "muskingum_x"):  # weights by the length of months
-            link.pop(key, None)
-    case = case_of(drawn, [*goals, {"maximise": "storage_end"}], "simulate")
+    case = by_days(drawn, goals)
     march = March(case)
-    assume(is_steady(march.period, march.reading))
+    steady = march.steady()
+    assert steady is not None
     try:
         windows = solve_by_windows(case)
     except Infeasible:
         assume(False)
-    steady = Steady(march)
-    assume(steady.take())
     steady.solve(None)
     march.tell_steps(steady)
     np.testing.assert_allclose(march.realised.x, windows.realised.x, rtol=1e-6, atol=1e-5)
@@ -262,6 +255,29 @@ def test_steps_from_the_last_basis_are_those_of_the_windows(
         for a, b in zip(mine, theirs, strict=True):
             assert a.value == pytest.approx(b.value, rel=1e-6, abs=1e-5)
             assert (a.unit, a.sense) == (b.unit, b.sense)
+
+
+def by_days(drawn: dict[str, Any], goals: list[Any]) -> Case:
+    """Take the months of a network for days, which all are as long, without evaporation."""
+    months = drawn["series"]["inflow_hm3_day"]
+    series = {name: values for name, values in months.items() if name != "date"}
+    periods = drawn["periods"]
+    starts = range(0, len(months["date"]), 12)
+    reservoirs = [
+        {key: value for key, value in row.items() if key != "evaporation_mm_day"}
+        for row in drawn.get("reservoirs", ())
+    ]
+    if reservoirs:
+        drawn = drawn | {"reservoirs": reservoirs}
+        goals = [*goals, {"end_storage": {"target": "full", "missing": "volume"}}]
+    drawn = drawn | {"series": inflow(**series), "more": {}}
+    case = case_of(drawn, goals, "simulate")
+    given = {
+        name: np.array([values[start : start + periods] for start in starts]) * M3S
+        for name, values in series.items()
+    }
+    members = [Member(f"m{k}") for k, _ in enumerate(starts)]
+    return replace(case, members=members, given={"inflow": given})
 
 
 def solve_by_windows(case: Case) -> March:

@@ -93,10 +93,10 @@ class Steady:
         return Horizon(march.period.model, rows.shape[0], 1, steps, march.reading)
 
     def take(self) -> bool:
-        """Take matrix and costs from the first step; tell whether they are always the same."""
+        """Take matrix and costs from the last step; tell whether they are always the same."""
         if not self._has_one_matrix():
             return False
-        horizon = self._lay(np.arange(1), 0, 1)
+        horizon = self._lay(np.arange(1), self.n_periods - 1, 1)
         lp, period = horizon.stack(), self.march.period
         costs = self._costs(horizon, lp.n_columns)
         if costs is None:
@@ -137,6 +137,8 @@ class Steady:
         place, columns, notes = march.reading.place, march.realised.columns, horizon.carried
         target = np.stack([columns[place[id(v)]] for v in horizon.variables])
         source = np.stack([columns[place[id(n.now)]] for n in notes]) if notes else target[:0]
+        number = {id(note): i for i, note in enumerate(march.reading.repeats.carried)}
+        is_nothing = self.is_nothing[[number[id(note)] for note in notes]]
         n_decided = target.shape[0]
         initial = slice(n_decided, n_decided + len(notes))
         x, of_members = march.realised.x, members[:, None]
@@ -149,6 +151,8 @@ class Steady:
             t = first + i
             if notes:
                 state = x[of_members, source[:, t]]
+                if state[:, is_nothing[:, t]].any():
+                    raise Lost("water from before the first period that may not arrive")
                 lower[i][:, initial] = upper[i][:, initial] = state
             values = dual.step(lower[i], upper[i])
             x[of_members, target[early, t]] = values[:, early]
@@ -191,13 +195,24 @@ class Steady:
     # --- what stays
 
     def _has_one_matrix(self) -> bool:
-        """Tell whether all coefficients are the same in every period and member."""
-        reading = self.march.reading
+        """Tell whether all coefficients are the same in every period and member.
+
+        What was before the first period may count for nothing: water with a lag arrives later.
+        """
+        reading, carried = self.march.reading, self.march.reading.repeats.carried
+        place = {id(note.now): number for number, note in enumerate(carried)}
+        self.is_nothing = np.zeros((len(carried), self.n_periods), bool)
         for constraint in reading.constraints:
-            for coefficient in reading.linear(reading.row(constraint)[1]).coefficients:
+            linear = reading.linear(reading.row(constraint)[1])
+            for coefficient, variable in zip(linear.coefficients, linear.variables, strict=True):
                 value = np.asarray(reading.value(coefficient), float)
-                if (value != value.flat[0]).any():
+                last = value.flat[-1]
+                is_other = value != last
+                if not is_other.any():
+                    continue
+                if id(variable) not in place or value[is_other].any():
                     return False
+                self.is_nothing[place[id(variable)]] |= is_other.reshape(-1, self.n_periods).any(0)
         return True
 
     @staticmethod
