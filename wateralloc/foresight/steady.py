@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from wateralloc.foresight.basis import get_ready
 from wateralloc.foresight.dual import DualSimplex, Lost, certify_goals
 from wateralloc.horizon import Horizon, LinearProgram, Reading, Steps
 from wateralloc.period import Period
@@ -21,10 +21,10 @@ from wateralloc.solve import Certificate
 if TYPE_CHECKING:
     from wateralloc.foresight.forward import March
 
-NUMBERS = 20_000_000
+NUMBERS = 2_000_000
 """Limits that are laid out at once."""
-INVERSES = 60_000_000
-"""Numbers in the inverses that are kept at once."""
+VALUES = 10_000_000
+"""Values that are kept until they are certified."""
 CERTIFIED = 32
 """Steps that are certified together."""
 
@@ -78,12 +78,11 @@ class Steady:
         Infeasible, SolveError
         Lost
         """
-        size = max(1, INVERSES // max(1, self.matrix.n_rows) ** 2)
-        # small matrices gain nothing from threads, and lose much
-        with threadpool_limits(1):
-            for start in range(0, self.n_members, size):
-                members = np.arange(start, min(start + size, self.n_members))
-                self._walk(members, progress)
+        n_values = CERTIFIED * (self.matrix.n_columns + self.matrix.n_rows)
+        size = max(1, VALUES // n_values)
+        for start in range(0, self.n_members, size):
+            members = np.arange(start, min(start + size, self.n_members))
+            self._walk(members, progress)
 
     def _lay(self, members: np.ndarray, first: int, count: int) -> Horizon:
         """Lay out some steps of some members side by side."""
@@ -101,6 +100,7 @@ class Steady:
         costs = self._costs(horizon, lp.n_columns)
         if costs is None:
             return False
+        get_ready()
         self.matrix, (self.costs, self.signs) = lp, costs
         largest = np.abs(self.costs[: len(self.signs)]).max(axis=1, initial=0.0)
         self.scales = np.where(largest > 0, largest, 1.0) * self.signs
@@ -187,7 +187,7 @@ class Steady:
             a.reshape(n_programs, *a.shape[2:]) for a in (values, duals, lower, upper)
         )
         scaled = dual.costs[: len(self.signs), : dual.n_columns]
-        found = certify_goals(dual.lp, scaled, one, of_row, low, high)
+        found = certify_goals(dual.matrix, scaled, one, of_row, low, high)
         if not all(certificate.is_valid for certificate in found):
             raise Lost(f"steps from the last basis fail their certificate: {found}")
         self.certificates = [a.worse(b) for a, b in zip(self.certificates, found, strict=True)]
