@@ -21,6 +21,7 @@ from wateralloc.ensemble import Ensemble, run, store
 from wateralloc.ensemble.store import block_size, differences, fingerprint
 from wateralloc.ensemble.summary import pool_metrics
 from wateralloc.foresight.perfect import make_reference
+from wateralloc.seasonal import Seasonal
 
 
 @pytest.fixture
@@ -225,6 +226,12 @@ def test_own_values_of_members_are_part_of_what_is_solved(river: Path) -> None:
     inflow = {"inflow": {"spring": case.given["inflow"]["spring"] * 1.01}}
     changed = differences(fingerprint(case), fingerprint(replace(case, given=inflow)))
     assert changed == ["the members"]
+
+
+def test_what_is_withdrawn_upstream_is_part_of_what_is_solved(river: Path) -> None:
+    case = few(river, 2)
+    less = replace(case, upstream_withdrawal={"spring": Seasonal.model_validate(1.5)})
+    assert differences(fingerprint(case), fingerprint(less)) == ["the settings"]
 
 
 def test_other_folders_are_left_alone(river: Path, tmp_path: Path) -> None:

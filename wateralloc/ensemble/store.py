@@ -62,6 +62,7 @@ def fingerprint(case: Case) -> dict[str, Any]:
         "works": {work: str(day) for work, day in case.works.items()},
         "demand": [case.demand_year, sorted(case.demand_scale.items())],
         "inflow_scale": sorted(case.inflow_scale.items()),
+        "upstream_withdrawal": sorted(case.upstream_withdrawal.items()),
         "clauses": clauses,
     }
     found = {

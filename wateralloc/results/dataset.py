@@ -184,7 +184,7 @@ def _coordinates(case: Case, dims: set[str]) -> dict[str, Any]:
         ),
         "member": variable(
             "member", text(member.name for member in case.members),
-            "hydrology: month of the record that stands for the first period",
+            "hydrology; one of the record has the name of its first month there",
         ),
     }  # fmt: skip
     for dim in sorted(dims):
