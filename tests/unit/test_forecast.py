@@ -11,7 +11,7 @@ from wateralloc.basin import read_basin
 from wateralloc.case import build_case, read_case
 from wateralloc.case.foresight import Rolling
 from wateralloc.errors import CaseError
-from wateralloc.foresight import solve
+from wateralloc.foresight import check, solve
 from wateralloc.foresight.forecast import FORECASTS, forecast_skill, lead_case
 from wateralloc.goals.end_storage import EndStorage
 from wateralloc.timeline import Timeline
@@ -433,7 +433,7 @@ def test_the_file_is_an_input_of_the_case(tmp_path):
 def test_too_few_years_are_a_fault(tmp_path, forecast):
     case = case_of(basin_with(tmp_path, spring=noise(3)), forecast)
     with pytest.raises(CaseError, match=f"E375 forecast {forecast} learns .* are 2 on some date"):
-        lead_case(case)
+        check(case)
 
 
 def test_forecast_and_file_stand_for_each_other():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from tests.basins import month_starts
 from tests.small import make_case
 from wateralloc.case import Case
 from wateralloc.errors import CaseError, Infeasible
-from wateralloc.foresight import solve
+from wateralloc.foresight import check, solve
 from wateralloc.foresight.information import value_of_information
 from wateralloc.foresight.perfect import solve_perfect
 from wateralloc.foresight.risk import Risk
@@ -308,18 +309,26 @@ def test_share_without_decisions_in_common_is_that_of_each_member(
 # --- faults -------------------------------------------------------------------------------------
 
 
-def test_what_cannot_be_decided_beforehand_is_told_at_once(tmp_path: Path) -> None:
+both = pytest.mark.parametrize("find", [solve, check])
+"""A fault shows when a case is checked, not only when it is solved."""
+
+
+@both
+def test_what_cannot_be_decided_beforehand_is_told_at_once(
+    tmp_path: Path, find: Callable[[Case], object]
+) -> None:
     case = futures(
         tmp_path, [4, 6], decisions={"inflow": "all", "demand": ["farm"]}, periods=3,
     )  # fmt: skip
     with pytest.raises(CaseError) as raised:
-        solve(case)
+        find(case)
     text = str(raised.value)
     assert "E370 two_stage.decisions: inflow is given and not decided" in text
     assert "E370 two_stage.decisions: demand of 'farm' is given and not decided" in text
     assert "E371 two_stage.periods is 3 but the horizon has 1 periods" in text
 
 
+@both
 @pytest.mark.parametrize(
     ("decisions", "text"),
     [
@@ -328,14 +337,15 @@ def test_what_cannot_be_decided_beforehand_is_told_at_once(tmp_path: Path) -> No
     ],
 )
 def test_what_is_not_linear_is_refused(
-    tmp_path: Path, decisions: dict[str, Any], text: str
+    tmp_path: Path, decisions: dict[str, Any], text: str, find: Callable[[Case], object]
 ) -> None:
     case = powered(tmp_path, decisions=decisions, evaporation=1)
     with pytest.raises(CaseError, match=f"E370 two_stage.decisions: {text}"):
-        solve(case)
+        find(case)
 
 
-def test_decisions_of_yes_or_no_are_refused(tmp_path: Path) -> None:
+@both
+def test_decisions_of_yes_or_no_are_refused(tmp_path: Path, find: Callable[[Case], object]) -> None:
     """Whether the farm has to stop, by the flow that is left to the sea."""
     rule = {
         "rule": "hands_off_flow", "name": "stop", "at": "river", "flow_m3s": 40,
@@ -344,13 +354,16 @@ def test_decisions_of_yes_or_no_are_refused(tmp_path: Path) -> None:
     more = {"integers": True, "linearisation": "fixed"}
     case = futures(tmp_path, [4, 6], rules=[rule], more=more, goals=[{"meet": {}}])
     with pytest.raises(CaseError, match="E372 two_stage cannot decide yes or no, as stop asks"):
-        solve(case)
+        find(case)
 
 
-def test_rule_that_asks_what_groups_could_have_is_refused(tmp_path: Path) -> None:
+@both
+def test_rule_that_asks_what_groups_could_have_is_refused(
+    tmp_path: Path, find: Callable[[Case], object]
+) -> None:
     goals = [{"share": {"among": "demand", "rule": "random_arrival"}}]
     with pytest.raises(CaseError, match=r"E373 goal share: rule random_arrival .* write leximin"):
-        solve(shared(tmp_path, [4, 6], goals=goals))
+        find(shared(tmp_path, [4, 6], goals=goals))
 
 
 def test_contradiction_of_decisions_in_common_names_them(tmp_path: Path) -> None:

@@ -427,10 +427,10 @@ def check(
         _print_basin(basin, lang)
         return
     from wateralloc.case import read_case
-    from wateralloc.period import build_period
+    from wateralloc.foresight import check as check_program
 
     case = read_case(target, _parse_changes(changes))
-    build_period(case)  # faults that only its periods show: limits that cross on a date
+    check_program(case)
     console.print(f"{case.title.get(lang, case.name)}: no faults", style="bold")
     _print_basin(case.basin, lang)
     _print_case(case)

@@ -44,3 +44,25 @@ def solve(
     from wateralloc.foresight.perfect import solve_perfect
 
     return solve_perfect(case, progress, reference)
+
+
+def check(case: Case) -> None:
+    """Find the faults of a case that show when its program is made, without solving it.
+
+    Raises
+    ------
+    CaseError
+        Limits that cross on a date; what cannot be decided beforehand, or optimised over all
+        members; a forecast that the record or a file does not give.
+    """
+    from wateralloc.period import build_period
+
+    period = build_period(case)
+    if case.foresight.mode == "two_stage" and case.n_members > 1:
+        from wateralloc.foresight.two_stage import check_two_stage
+
+        check_two_stage(period)
+    elif case.foresight.mode == "rolling":
+        from wateralloc.foresight.forecast import lead_case
+
+        build_period(lead_case(case))

@@ -100,9 +100,7 @@ def solve_two_stage(case: Case, progress: Progress | None = None) -> TwoStageSol
     """
     started = time.perf_counter()
     period = build_period(case)
-    horizon = Horizon(period.model, case.n_members, case.n_periods)
-    horizon.stack()
-    ties = find_ties(period, horizon)
+    horizon, ties = _stacked(period)
     keys = case.foresight.two_stage
     risk = Risk() if keys is None else Risk.of(keys)
     passes = JointPasses(period, horizon, ties, risk, progress)
@@ -110,6 +108,25 @@ def solve_two_stage(case: Case, progress: Progress | None = None) -> TwoStageSol
     found = passes.solve()
     seconds = {"build": built - started, "solve": time.perf_counter() - built}
     return replace(found, seconds=seconds)
+
+
+def check_two_stage(period: Period) -> None:
+    """Check that what a case decides and optimises goes with two stages.
+
+    Raises
+    ------
+    CaseError
+        What is to be decided beforehand cannot be, or a goal or rule does not go with it.
+    """
+    horizon, _ = _stacked(period)
+    _rehearse(period, horizon)
+
+
+def _stacked(period: Period) -> tuple[Horizon, list[Tie]]:
+    """Stack the program of all members, and find what is decided beforehand."""
+    horizon = Horizon(period.model, period.case.n_members, period.case.n_periods)
+    horizon.stack()
+    return horizon, find_ties(period, horizon)
 
 
 # --- what goes into the program -------------------------------------------------------------
