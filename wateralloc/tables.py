@@ -559,6 +559,13 @@ class Positions(Mapping):
         return self
 
 
+class _Kept(frozenset):
+    """A set that copies as itself, as :class:`Positions` does."""
+
+    def __deepcopy__(self, memo: object) -> _Kept:
+        return self
+
+
 Locate = Callable[..., Position]
 """Tells where a change stands, from (row, column)."""
 
@@ -594,10 +601,10 @@ def _frame(
     columns = {name: _column(cells, index) for name, cells in values.items()}
     frame = pd.DataFrame(columns, index=index)
     frame.attrs = {
-        "path": path,
+        "path": str(path),
         "positions": positions,
-        "faulty": frozenset(faulty),
-        "faulty_cells": frozenset(faulty_cells),
+        "faulty": _Kept(faulty),
+        "faulty_cells": _Kept(faulty_cells),
         "is_read": is_read,
     }
     return frame
@@ -784,10 +791,9 @@ def _read_keys(
                     f"{table.item} has no {table.key}; give it one",
                 )
             continue
-        at = grid.position(k, key_cell or 0)
         if key in rows:
             findings.add(
-                at,
+                grid.position(k, key_cell or 0),
                 "E206",
                 f"{table.item} '{key}' stands already in line {grid.lines[rows[key]]}; rename one",
             )
@@ -795,7 +801,11 @@ def _read_keys(
             continue
         rows[key] = k
         if not table.column(table.key).refers_to and not is_identifier(key):
-            findings.add(at, "E210", f"{table.key} '{key}' is not valid; {NAMES_ARE}")
+            findings.add(
+                grid.position(k, key_cell or 0),
+                "E210",
+                f"{table.key} '{key}' is not valid; {NAMES_ARE}",
+            )
     return rows, faulty
 
 

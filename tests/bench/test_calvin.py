@@ -13,6 +13,7 @@ from benchmarks import calvin, growth, harness, solvers
 from tests.importers.test_calvin import arcs, optimum_of_arcs
 from wateralloc import read_case
 from wateralloc.importers.calvin import import_calvin
+from wateralloc.solve import OPTIONS
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_ways_agree(way: str, tmp_path: Path, data: Path) -> None:
     if way == "stacked":
         case_file, _ = import_calvin(data / "links_1yr.csv.gz", tmp_path / "study")
         links = read_case(case_file)
-    assert calvin.WAYS[way](links)() == pytest.approx(optimum_of_arcs(arcs()), rel=1e-9)
+    assert calvin.WAYS[way](links, OPTIONS)() == pytest.approx(optimum_of_arcs(arcs()), rel=1e-9)
 
 
 def test_first_months_stand_by_themselves(tmp_path: Path, data: Path) -> None:

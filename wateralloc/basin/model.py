@@ -277,11 +277,15 @@ class Basin:
         """Values of a column by name, where there is one: number, text, Pattern or SeriesColumn."""
         is_varying = self.declared[table].column(column).varies != "no"
         from_series = self.in_series(column) if is_varying else frozenset()
+        cells = self.tables[table][column]
+        named = zip(cells.index, cells.tolist(), strict=True)
+        if not is_varying:
+            return {name: value for name, value in named if value is not None and value != ""}
         values: dict[str, Any] = {}
-        for name, value in self.tables[table][column].items():
+        for name, value in named:
             if (table, name) in from_series:
                 values[name] = SeriesColumn(self.series[column], name)
-            elif isinstance(value, str) and is_varying:
+            elif isinstance(value, str):
                 pattern = self.patterns.get(value.removeprefix("pattern:"))
                 if pattern is not None:
                     values[name] = pattern

@@ -223,10 +223,12 @@ def _basin(reading: Reading, settings: BasinFile | None) -> Basin:
 
 def _check_part(reading: Reading, part: Any, basin: Basin) -> None:
     """Let a part check the rows without a fault, so that no fault follows from another."""
-    sound = {
-        name: frame.drop(index=[key for key in frame.index if (name, key) in reading.doubtful])
-        for name, frame in reading.tables.items()
-    }
+    sound = dict(reading.tables)
+    for name in {table for table, _ in reading.doubtful}:
+        frame = reading.tables[name]
+        sound[name] = frame.drop(
+            index=[key for key in frame.index if (name, key) in reading.doubtful]
+        )
     own = Findings()
     part.check(replace(basin, tables=sound), own)
     left_out = _lines(reading, {key for _, key in reading.doubtful})

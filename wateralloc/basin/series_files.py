@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
@@ -220,7 +221,7 @@ def _content_of_frame(path: Path, frame: pd.DataFrame, findings: Findings) -> Co
         findings.add(at, "E213", "times must be whole days, the first of each period; correct them")
         return None
     names = [str(name) for name in frame.columns]
-    for name in sorted({name for name in names if names.count(name) > 1}):
+    for name in sorted(name for name, times in Counter(names).items() if times > 1):
         findings.add(at, "E212", f"column '{name}' stands there twice; keep one")
     for k, j in np.argwhere(~np.isfinite(values)):
         findings.add(

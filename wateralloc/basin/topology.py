@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import networkx as nx
 
-from wateralloc.basin.model import Basin
+from wateralloc.basin.model import Basin, SeriesColumn
 from wateralloc.errors import Findings, Position, TopologyError, listed, shown, suggest
+from wateralloc.timeline import Pattern
 
 _OF_A_CYCLE = ("from", "to", "loss", "cost", "lag_periods", "lag", "muskingum_k")
 """Columns of links that say whether water may circle for nothing."""
@@ -30,9 +31,10 @@ def check_topology(basin: Basin, findings: Findings) -> None:
     touched: set[str] = set()
     open_ended: set[str] = set()
     lost_ends: set[str] = set()
-    for link, row in links.iterrows():
+    known, cost = set(nodes.index), _least(basin, "cost")
+    for link, row in links.to_dict("index").items():
         start, end = row["from"], row["to"]
-        ends = {start, end} & set(nodes.index)
+        ends = {start, end} & known
         touched |= ends
         if not ends or len(ends) < len({start, end}):
             # where it goes is not known: its fault is reported, and it must not cause others
@@ -55,7 +57,7 @@ def check_topology(basin: Basin, findings: Findings) -> None:
         else:
             graph.add_edge(start, end)
             is_slow = row["lag_periods"] or row["lag"] or row["muskingum_k"]
-            costs_nothing = not row["loss"] and not is_slow and _least(basin, link, "cost") <= 0
+            costs_nothing = not row["loss"] and not is_slow and cost[link] <= 0
             is_sound = not any((link, name) in links.attrs["faulty_cells"] for name in _OF_A_CYCLE)
             if costs_nothing and is_sound and not row["may_circle"]:
                 free.add_edge(start, end)
@@ -90,15 +92,17 @@ def check_topology(basin: Basin, findings: Findings) -> None:
             )
 
 
-def _least(basin: Basin, link: str, column: str) -> float:
-    """Least value of a column of a link that may vary; 0 where it cannot be read."""
-    value = basin.tables["links"].at[link, column]
-    if ("links", link) in basin.in_series(column):
-        return float(basin.series[column].values[link].min())
-    if isinstance(value, str):
-        pattern = basin.patterns.get(value.removeprefix("pattern:"))
-        return min(pattern.values) if pattern else 0.0
-    return value or 0.0
+def _least(basin: Basin, column: str) -> dict[str, float]:
+    """Least value of a column of links that may vary, by link; 0 where it cannot be read."""
+    least = dict.fromkeys(basin.tables["links"].index, 0.0)
+    series = basin.series.get(column)
+    of_series = {} if series is None else series.values.min().to_dict()
+    for link, value in basin.values("links", column).items():
+        if isinstance(value, SeriesColumn):
+            least[link] = of_series[link]
+        else:
+            least[link] = min(value.values) if isinstance(value, Pattern) else value
+    return least
 
 
 def _check_ways_out(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -182,10 +183,12 @@ class Case:
             raise ValueError(f"column {column} of table {table} is no flow and has no volume")
         key = ("volumes", table, column)
         if key not in self._arrays:
-            self._arrays[key] = {
-                name: _read_only(hm3_of_m3s(flow, self.timeline.seconds))
-                for name, flow in self.attribute(table, column).items()
+            flows = self.attribute(table, column)
+            of_id = {id(flow): flow for flow in flows.values()}  # names may have one in common
+            volumes = {
+                k: _read_only(hm3_of_m3s(flow, self.timeline.seconds)) for k, flow in of_id.items()
             }
+            self._arrays[key] = {name: volumes[id(flow)] for name, flow in flows.items()}
         return dict(self._arrays[key])
 
     def _attribute(self, table: str, column: str, at_end: bool) -> dict[str, np.ndarray]:
@@ -195,6 +198,7 @@ class Case:
         if any(isinstance(value, SeriesColumn) for value in values.values()):
             from_series = self._from_series(table, column, at_end)
         is_inflow = (table, column) == ("nodes", "inflow")
+        throughout = cache(partial(np.broadcast_to, shape=shape))
         arrays = {}
         for name, value in values.items():
             array: Any
@@ -203,8 +207,9 @@ class Case:
             elif isinstance(value, Pattern):
                 array = value.at_end(self.timeline) if at_end else value.mean(self.timeline)
             else:
-                array = value
-            array = np.broadcast_to(array, shape)
+                array = throughout(value)
+            if array.shape != shape:
+                array = np.broadcast_to(array, shape)
             if is_inflow:
                 array, _ = self._after_upstream(name, array, at_end)
             arrays[name] = _read_only(array)

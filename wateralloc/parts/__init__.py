@@ -7,11 +7,12 @@ Names in the period model: sets ``m.node, m.link, m.reservoir, m.demand``; varia
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
@@ -131,6 +132,13 @@ def by_node(node_of: pd.Series) -> dict[str, list[str]]:
     for name, node in node_of.items():
         groups.setdefault(node, []).append(name)
     return groups
+
+
+def without_zeros(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Leave out arrays that are 0 throughout."""
+    of_id = {id(array): array for array in arrays.values()}  # names may have one in common
+    zeros = {key for key, array in of_id.items() if not array.any()}
+    return {name: array for name, array in arrays.items() if id(array) not in zeros}
 
 
 def parts() -> list[Part]:

@@ -319,7 +319,7 @@ class Aquifer(Part):
             list(springs),
             rule=lambda m, a: (
                 m.aquifer_start[a] - m.aquifer_end[a] - m.pumping[a]
-                <= sum(m.minimum[k] for k in springs[a])
+                <= sum(m.minimum[k] for k in springs[a] if k in m.minimum)
             ),
         )
         self._cap_yield(m, case)

@@ -11,7 +11,7 @@ import pyomo.environ as pyo
 from wateralloc.basin import Basin
 from wateralloc.case import Case
 from wateralloc.errors import CaseError, Findings
-from wateralloc.parts import DATA, Part, Quantity, by_node, unit
+from wateralloc.parts import DATA, Part, Quantity, by_node, unit, without_zeros
 from wateralloc.tables import Column, Table
 from wateralloc.units import hm3_of_m3s
 
@@ -164,8 +164,7 @@ class Link(Part):
 
     def check(self, basin: Basin, findings: Findings) -> None:
         table = basin.tables["links"]
-        for name in table.index:
-            row = table.loc[name]
+        for name, row in table.to_dict("index").items():
             if row["lag_periods"] and row["lag"]:
                 findings.add(
                     basin.position("links", name, "lag"),
@@ -188,14 +187,18 @@ class Link(Part):
         m.link = pyo.Set(initialize=list(links.index))
         least, most = self.limits(case)
         m.capacity = pyo.Param(list(most), initialize=most, units=unit("hm3"), **DATA)
-        m.minimum = pyo.Param(m.link, initialize=least, units=unit("hm3"), **DATA)
+        least = without_zeros(least)
+        m.minimum = pyo.Param(list(least), initialize=least, units=unit("hm3"), **DATA)
         losses = {k: share for k, share in case.basin.values("links", "loss").items() if share}
         m.loss = pyo.Param(list(losses), initialize=losses, **DATA)
-        prices = {k: price for k, price in case.attribute("links", "cost").items() if price.any()}
+        prices = without_zeros(case.attribute("links", "cost"))
         m.link_price = pyo.Param(list(prices), initialize=prices, **DATA)
         m.flow = pyo.Var(
             m.link,
-            bounds=lambda m, k: (m.minimum[k], m.capacity[k] if k in m.capacity else None),
+            bounds=lambda m, k: (
+                m.minimum[k] if k in m.minimum else 0.0,
+                m.capacity[k] if k in m.capacity else None,
+            ),
             units=unit("hm3"),
         )
         self._declare_lags(m, case)
