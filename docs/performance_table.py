@@ -220,16 +220,33 @@ def _ensemble(found: dict[str, Any]) -> str:
     memory = [(n, _mib(found["memory"][n])) for n in found["memory"]]
     text += f"\n### Memory\n\n{found['memory_mib_per_member']:.2f} MiB for a member more.\n\n"
     text += _grid(("members", "peak above start MiB"), memory)
-    starts = [
-        (
-            str(one["years"]),
-            f"{one['cold_cpu_s']:.2f}", f"{one['from_reference_cpu_s']:.2f}",
-            str(one["cold_iterations"]), str(one["from_reference_iterations"]),
-        )
-        for one in found["further_member"]
-    ]  # fmt: skip
-    head = ("years", "cold, processor s", "reference, s", "cold, iterations", "reference")
-    return text + "\n### A further member\n\n" + _grid(head, starts)
+    ways = {
+        "cold": ("cold", "cold_iterations"),
+        "warm": ("from the reference", "from_reference_iterations"),
+        "highs_cold": ("HiGHS's own run, cold", "highs_cold_iterations"),
+        "highs_warm": ("HiGHS's own run, goal by goal from the reference", "highs_warm_iterations"),
+        "highs_combined": (
+            "HiGHS's part of the run from the reference",
+            "highs_combined_iterations",
+        ),
+    }
+    text += "\n### A further member\n"
+    for one in found["further_member"]:
+        starts = [
+            (
+                name, *_spread(one[f"{way}_cpu_s"]),
+                str(one[iterations]), f"{one[f'{way}_cpu_s']['median'] / least:.2f}",
+            )
+            for least in [one["highs_warm_cpu_s"]["median"]]
+            for way, (name, iterations) in ways.items()
+        ]  # fmt: skip
+        head = ("way", "processor s", "min–max", "runs", "iterations", "over HiGHS's warm run")
+        years = one["years"]
+        text += f"\n{years} year{'s' if years > 1 else ''}, {one['n_columns']:,} columns, "
+        text += f"{one['n_goals']} goals, of which {one['programs_run']} took iterations from the "
+        text += f"reference. From it {one['cold_over_warm']['of_medians']:.1f} times as fast as "
+        text += "cold.\n\n" + _grid(head, starts)
+    return text
 
 
 def _calvin(found: dict[str, Any]) -> str:

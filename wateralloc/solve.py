@@ -76,6 +76,11 @@ With the weights of the steepest edge, which a change makes useless, `leximin` t
 and `cea` 4 times as many iterations (benchmarks/share).
 """
 
+AHEAD: dict[str, Any] = {"presolve": "off", "dual_simplex_cost_perturbation_multiplier": 0.0}
+"""Options of the run for all goals in one: a perturbed cost would hide the last of them."""
+LEAST_WEIGHT = 2.0**-30
+"""Smallest weight of a goal beside the first, where all are in one."""
+
 _STATUS = HighsBasisStatus.__members__
 
 NO_OPTIMUM = (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnbounded)
@@ -107,6 +112,15 @@ class Certificate:
         )
 
 
+def dot(one: np.ndarray, other: np.ndarray) -> float:
+    """Sum of products, the same on any number of threads.
+
+    BLAS, behind ``@``, shares this out among threads: of 180 thousand columns it took sixty times
+    the processor time, which other workers on the machine then lacked.
+    """
+    return float(np.einsum("i,i", one, other))
+
+
 def certify(lp: MemberProgram, cost: np.ndarray, x: np.ndarray, y: np.ndarray) -> Certificate:
     """Certify that x minimises cost x over `lp`, with row duals y.
 
@@ -131,10 +145,9 @@ def certify(lp: MemberProgram, cost: np.ndarray, x: np.ndarray, y: np.ndarray) -
         (activity, lp.row_lower, lp.row_upper),
     ):
         for limit, excess in ((low, low - value), (high, value - high)):
-            finite = np.isfinite(limit)
-            if finite.any():
-                scaled = excess[finite] / (1 + np.abs(limit[finite]))
-                primal = max(primal, float(scaled.max()))
+            beyond = np.flatnonzero(excess > 0)
+            scaled = excess[beyond] / (1 + np.abs(limit[beyond]))
+            primal = max(primal, float(scaled.max(initial=0.0)))
     reduced = cost - matrix.T @ y
     scale = 1 + float(np.abs(cost).max(initial=0.0))
     dual = 0.0
@@ -144,10 +157,11 @@ def certify(lp: MemberProgram, cost: np.ndarray, x: np.ndarray, y: np.ndarray) -
         (y, lp.row_lower, lp.row_upper),
     ):
         limit = np.where(price > 0, low, high)
-        finite = np.isfinite(limit)
-        dual = max(dual, float(np.abs(price[~finite]).max(initial=0.0)) / scale)
-        bound += float(price[finite] @ limit[finite])
-    objective = float(cost @ x)
+        infinite = np.flatnonzero(~np.isfinite(limit))
+        limit[infinite] = 0.0
+        dual = max(dual, float(np.abs(price[infinite]).max(initial=0.0)) / scale)
+        bound += dot(price, limit)
+    objective = dot(cost, x)
     return Certificate(primal, dual, abs(objective - bound) / max(1.0, abs(objective)))
 
 
@@ -190,6 +204,8 @@ class Stages:
     bases : optimal bases by the name of the optimum: those of a former, similar program to start
         from; those found here take their place
     start : basis to start the first optimum from, where `bases` has none for it
+    combined : all goals of a former, similar program in one: it is solved first, and a goal is not
+        run where the basis found is certified optimal for it
     integers : columns that are yes or no; optima are then those of branch and bound, which show
         which decisions are best: they have no duals, are not certified and cannot be held by a face
     """
@@ -199,10 +215,11 @@ class Stages:
     optima: list[Optimum] = field(default_factory=list)
     bases: dict[str, Any] = field(default_factory=dict)
     start: Any = None
+    combined: Combined | None = None
     integers: np.ndarray = field(default_factory=lambda: np.empty(0, int))
 
     def __post_init__(self) -> None:
-        lp = self.lp
+        lp = self._given = self.lp
         self.lp = MemberProgram(
             lp.indptr,
             lp.indices,
@@ -215,6 +232,13 @@ class Stages:
         self._highs: _Highs | None = None
         self.changes: dict[tuple[int, int], float] = {}
         """Coefficients that were changed, by row and column."""
+        self._cost = np.empty(0)
+        self._is_ahead = False
+        """Whether HiGHS goes on from the optimum of all goals in one."""
+        self._hand: tuple[np.ndarray, np.ndarray] | None = None
+        """Columns at the basis that HiGHS has, and its basic variables, where it is ahead."""
+        self._waiting: tuple[list[np.ndarray], list[np.ndarray]] = [], []
+        """Columns and rows whose limits HiGHS was not told while it was ahead."""
 
     # --- one stage --------------------------------------------------------------------------
 
@@ -244,29 +268,35 @@ class Stages:
         sign = 1.0 if sense == "minimise" else -1.0
         scale = cost_scale or typical(cost)
         scaled = sign * cost / scale
-        if self._highs is None:
-            self._highs = load(self.lp, scaled)
-        else:
-            columns = np.arange(scaled.size, dtype=np.int32)
-            self._highs.changeColsCost(scaled.size, columns, scaled)
-        if self.integers.size:
+        ahead = 0
+        if self._highs is None and self.combined is not None and not self.integers.size:
+            ahead = self._look_ahead(self.combined)
+        known = self._at_hand(scaled)
+        if known is None:
+            self._tell(scaled)
+        if known is not None:
+            (x, y, certificate), iterations, cold_again = known, 0, False
+        elif self.integers.size:
             x, iterations = self._seek(name, scaled)
             y, certificate = np.zeros(self.lp.row_lower.size), Certificate(np.inf, np.inf, np.inf)
             cold_again = False
         else:
             basis = self.bases.get(name, None if self.optima else self.start)
-            if basis is not None:
-                self._highs.setBasis(basis)
-            is_warm = basis is not None or bool(self.optima)
+            if basis is not None and not self._is_ahead:
+                is_packed = isinstance(basis, PackedBasis)
+                self._highs.setBasis(basis.unpack() if is_packed else basis)
+            is_warm = basis is not None or self._is_ahead or bool(self.optima)
             x, y, certificate, iterations, cold_again = self._solve(name, scaled, is_warm)
+            if self._is_ahead:
+                self._hand = x, self._basic_variables()
         optimum = Optimum(
             name,
             sense,
-            float(cost @ x) + constant,
+            dot(cost, x) + constant,
             x,
             y * sign * scale,
             certificate,
-            iterations,
+            ahead + iterations,
             time.perf_counter() - started,
             scaled,
             sign * scale,
@@ -275,6 +305,100 @@ class Stages:
         self.optima.append(optimum)
         self.bases[name] = self._highs.getBasis()
         return optimum
+
+    def _look_ahead(self, combined: Combined) -> int:
+        """Optimise all goals in one, from the former program's basis; return the iterations."""
+        highs = self._highs = load(self.lp, combined.cost)
+        self._cost = combined.cost
+        highs.setBasis(combined.basis.unpack())
+        usual = {option: highs.getOptionValue(option)[1] for option in AHEAD}
+        for option, value in AHEAD.items():
+            highs.setOptionValue(option, value)
+        highs.run()
+        for option, value in usual.items():
+            highs.setOptionValue(option, value)
+        if highs.getModelStatus() == highspy.HighsModelStatus.kOptimal:
+            self._is_ahead = True
+            self._hand = np.asarray(highs.getSolution().col_value), self._basic_variables()
+        return int(highs.getInfo().simplex_iteration_count)
+
+    def _at_hand(self, cost: np.ndarray) -> tuple[np.ndarray, np.ndarray, Certificate] | None:
+        """Columns and duals at the basis that HiGHS has, if they are certified for a cost."""
+        if self._hand is None:
+            return None
+        x, basic = self._hand
+        y = self._duals(cost, basic)
+        if y is not None:
+            certificate = certify(self.lp, cost, x, y)
+            if certificate.is_valid and certificate.primal <= FINE:
+                return x, y, certificate
+        self._hand = None
+        return None
+
+    def _basic_variables(self) -> np.ndarray:
+        """Columns in the basis, a row r as -1 - r."""
+        return np.asarray(self._highs.getBasicVariables()[1])
+
+    def _duals(self, cost: np.ndarray, basic: np.ndarray) -> np.ndarray | None:
+        """Duals of the rows at a cost, by the factors that HiGHS has of its basis."""
+        of_basic = np.where(basic >= 0, cost[np.maximum(basic, 0)], 0.0)
+        status, y = self._highs.getBasisTransposeSolve(of_basic)
+        return np.asarray(y) if status == highspy.HighsStatus.kOk else None
+
+    def _tell(self, cost: np.ndarray) -> None:
+        """Give HiGHS a cost, and the limits that it was not told."""
+        if self._highs is None:
+            self._highs, self._cost = load(self.lp, cost), cost
+            return
+        columns = np.flatnonzero(cost != self._cost).astype(np.int32)
+        self._highs.changeColsCost(columns.size, columns, cost[columns])
+        self._cost = cost
+        for waiting, bound in zip(
+            self._waiting, (self._bound_columns, self._bound_rows), strict=True
+        ):
+            if waiting:
+                bound(np.unique(np.concatenate(waiting)))
+                waiting.clear()
+
+    def combine(self) -> Combined | None:
+        """Put the goals in one, so that a similar program can be started from it.
+
+        A goal's weight is so small that at this optimum no price of a goal before it is outweighed,
+        as far as :data:`LEAST_WEIGHT` lets it; what is at a limit in the basis is at the one that
+        the first goal with a price there names.
+
+        Returns
+        -------
+        Combined
+            None where there are not several goals, or some was not held by its face alone.
+        """
+        if len(self.optima) < 2 or self.changes or self.integers.size:
+            return None
+        if not all(optimum.held for optimum in self.optima[:-1]):
+            return None
+        lp, basic = self._given, self._basic_variables()
+        duals = [self._duals(optimum.cost, basic) for optimum in self.optima]
+        prices = [
+            np.concatenate([optimum.cost - lp.matrix.T @ y, y])
+            for optimum, y in zip(self.optima, duals, strict=True)
+            if y is not None
+        ]
+        if len(prices) < len(duals):
+            return None
+        lower = np.concatenate([lp.col_lower, lp.row_lower])
+        upper = np.concatenate([lp.col_upper, lp.row_upper])
+        for price in prices:
+            price[(np.abs(price) <= FACE) | (lower == upper)] = 0.0
+        weights = _weights(prices)
+        packed = PackedBasis.of(self._highs.getBasis())
+        status, first = np.concatenate([packed.columns, packed.rows]), np.zeros(lower.size)
+        for price in prices:
+            first = np.where(first == 0, price, first)
+        for side, limit, at in ((first > 0, lower, LOWER), (first < 0, upper, UPPER)):
+            status[side & (status != BASIC) & np.isfinite(limit)] = at
+        basis = PackedBasis(*np.split(status, [packed.columns.size]))
+        cost = sum(w * optimum.cost for w, optimum in zip(weights, self.optima, strict=True))
+        return Combined(np.asarray(cost), basis)
 
     def _solve(
         self, name: str, cost: np.ndarray, is_warm: bool
@@ -370,10 +494,11 @@ class Stages:
             (last.cost - lp.matrix.T @ y, last.x, lp.col_lower, lp.col_upper, self.bound_columns),
             (y, lp.matrix @ last.x, lp.row_lower, lp.row_upper, self.bound_rows),
         ):
-            limit = np.where(price > 0, low, high)
-            at_limit = np.abs(value - limit) <= FEASIBILITY * (1 + np.abs(limit))
-            face = np.flatnonzero((np.abs(price) > FACE) & (low < high) & at_limit)
-            fix(face, limit[face], limit[face])
+            priced = np.flatnonzero((np.abs(price) > FACE) & (low < high))
+            limit = np.where(price[priced] > 0, low[priced], high[priced])
+            at_limit = np.abs(value[priced] - limit) <= FEASIBILITY * (1 + np.abs(limit))
+            face, limit = priced[at_limit], limit[at_limit]
+            fix(face, limit, limit)
             n_fixed += face.size
         last.held = True
         return n_fixed
@@ -383,7 +508,7 @@ class Stages:
         x = self.optima[-1].x
         return max(
             (
-                abs(o.cost @ x - o.cost @ o.x) / (1 + abs(o.cost @ o.x))
+                abs(dot(o.cost, x) - dot(o.cost, o.x)) / (1 + abs(dot(o.cost, o.x)))
                 for o in self.optima
                 if o.held
             ),
@@ -393,24 +518,34 @@ class Stages:
     def bound_columns(self, columns: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
         """Set new bounds of columns."""
         self.lp.col_lower[columns], self.lp.col_upper[columns] = lower, upper
-        if len(columns) and self._highs is not None:
-            self._highs.changeColsBounds(
-                len(columns),
-                np.asarray(columns, np.int32),
-                self.lp.col_lower[columns],
-                self.lp.col_upper[columns],
-            )
+        if self._hand is not None:
+            self._waiting[0].append(columns)
+        elif len(columns) and self._highs is not None:
+            self._bound_columns(columns)
+
+    def _bound_columns(self, columns: np.ndarray) -> None:
+        self._highs.changeColsBounds(
+            len(columns),
+            np.asarray(columns, np.int32),
+            self.lp.col_lower[columns],
+            self.lp.col_upper[columns],
+        )
 
     def bound_rows(self, rows: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
         """Set new limits of rows."""
         self.lp.row_lower[rows], self.lp.row_upper[rows] = lower, upper
-        if len(rows) and self._highs is not None:
-            self._highs.changeRowsBounds(
-                len(rows),
-                np.asarray(rows, np.int32),
-                self.lp.row_lower[rows],
-                self.lp.row_upper[rows],
-            )
+        if self._hand is not None:
+            self._waiting[1].append(rows)
+        elif len(rows) and self._highs is not None:
+            self._bound_rows(rows)
+
+    def _bound_rows(self, rows: np.ndarray) -> None:
+        self._highs.changeRowsBounds(
+            len(rows),
+            np.asarray(rows, np.int32),
+            self.lp.row_lower[rows],
+            self.lp.row_upper[rows],
+        )
 
     def change_coefficients(
         self, rows: np.ndarray, columns: np.ndarray, values: np.ndarray
@@ -422,6 +557,7 @@ class Stages:
             (int(i), int(j)): float(v) for i, j, v in zip(rows, columns, values, strict=True)
         }
         self.lp = with_coefficients(self.lp, rows, columns, values)
+        self._hand, self._is_ahead = None, False
         if self._highs is not None:
             for i, j, v in zip(rows, columns, values, strict=True):
                 self._highs.changeCoeff(int(i), int(j), float(v))
@@ -462,10 +598,45 @@ class PackedBasis:
     def unpack(self) -> Any:
         """The basis as HiGHS has it."""
         basis, known = HighsBasis(), [HighsBasisStatus(k) for k in range(len(_STATUS))]
-        basis.col_status = [known[k] for k in self.columns.tolist()]
-        basis.row_status = [known[k] for k in self.rows.tolist()]
+        basis.col_status = list(map(known.__getitem__, self.columns.tolist()))
+        basis.row_status = list(map(known.__getitem__, self.rows.tolist()))
         basis.valid = True
         return basis
+
+
+@dataclass(frozen=True)
+class Combined:
+    """All goals of one program in one cost, for similar programs to start from.
+
+    Attributes
+    ----------
+    cost : of all goals, each weighed so that it gives way to those before it (column)
+    basis : optimal for each goal with those before it held, so for `cost` too
+    """
+
+    cost: np.ndarray
+    basis: PackedBasis
+
+
+def _weights(prices: list[np.ndarray]) -> list[float]:
+    """Weights of goals, the first 1, by which no price is outweighed by those of later goals.
+
+    Parameters
+    ----------
+    prices : of each goal, those of columns and rows
+
+    >>> _weights([np.array([1.0, 0.0]), np.array([-8.0, 2.0]), np.array([1.0, -1.0])])
+    [1.0, 0.0625, 0.0625]
+    """
+    beside = [1.0]
+    later = prices[-1]
+    for price in prices[-2::-1]:
+        against = price * later < 0
+        ratio = np.abs(price[against] / later[against]).min(initial=2.0)
+        beside.append(float(2.0 ** np.floor(np.log2(ratio / 2))))
+        later = price + beside[-1] * later
+    weights = np.cumprod([1.0, *beside[:0:-1]])
+    return [float(w) for w in np.maximum(weights, LEAST_WEIGHT)]
 
 
 def typical(cost: np.ndarray) -> float:

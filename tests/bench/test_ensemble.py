@@ -25,9 +25,14 @@ def test_ensemble_records_workers_memory_and_starts(tmp_path: Path) -> None:
     (further,) = record["further_member"]
     assert further["largest_difference_of_optima"] < 1e-9
     assert further["from_reference_iterations"] < further["cold_iterations"]
+    assert further["from_reference_iterations"] == further["highs_combined_iterations"]
+    assert further["programs_run"] == 1 < further["n_goals"]
     page = performance_table._ensemble(record)
+    assert "of which 1 took iterations" in page
     assert "4 members of 36 periods" in page
     efficiency = record["parallel"]["efficiency"]["of_medians"]
-    lost, growth = record["targets"]
+    lost, growth, warm, cold = record["targets"]
     assert lost["ratio"] == pytest.approx(1 / efficiency, rel=1e-5)
     assert growth["at"] == "2 to 1 members"
+    assert warm["ratio"] == pytest.approx(further["warm_over_highs_warm"]["of_medians"], rel=1e-5)
+    assert 1 / cold["ratio"] == pytest.approx(further["cold_over_warm"]["of_medians"], rel=1e-5)

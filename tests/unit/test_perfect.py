@@ -13,7 +13,7 @@ from tests.basins import month_starts
 from tests.small import inflow, make_case
 from wateralloc import Infeasible
 from wateralloc.case import Case
-from wateralloc.foresight.perfect import MemberStage, solve_perfect
+from wateralloc.foresight.perfect import MemberStage, make_reference, solve_perfect
 from wateralloc.horizon import Horizon
 from wateralloc.period import build_period
 from wateralloc.solve import Stages
@@ -51,6 +51,19 @@ def test_value_is_in_the_unit_of_the_goal_and_prices_in_hm3(tmp_path: Path) -> N
     assert set(solution.seconds) == {"build", "solve"}
     withdrawal = solution.period.model.withdrawal["farm"]
     np.testing.assert_allclose(solution.value(withdrawal), [[6, 4]])
+
+
+def test_goals_from_a_reference_take_one_run(tmp_path: Path) -> None:
+    """The same optima and prices as from nothing; only the first goal takes iterations."""
+    goals = [{"meet": {}}, {"maximise": "outflow"}]
+    reference = make_reference(river(tmp_path / "one", (4, 10), goals=goals))
+    assert reference.combined is not None
+    case = river(tmp_path / "other", (3, 5), goals=goals)
+    cold, warm = solve_perfect(case), solve_perfect(case, reference=reference)
+    for one, other in zip(cold.stages[0], warm.stages[0], strict=True):
+        assert other.value == pytest.approx(one.value, rel=1e-12)
+        np.testing.assert_allclose(other.balance_price, one.balance_price, atol=1e-9)
+    assert warm.stages[0][1].iterations == 0
 
 
 def test_price_of_a_maximised_goal_is_a_gain(tmp_path: Path) -> None:

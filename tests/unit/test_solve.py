@@ -14,7 +14,17 @@ import scipy.sparse as sp
 from wateralloc import solve
 from wateralloc.errors import Infeasible, SolveError, Uncertified
 from wateralloc.horizon import MemberProgram
-from wateralloc.solve import Certificate, Stages, certify, least_repair, load, write_model
+from wateralloc.solve import (
+    Certificate,
+    Combined,
+    PackedBasis,
+    Stages,
+    certify,
+    dot,
+    least_repair,
+    load,
+    write_model,
+)
 
 INF = np.inf
 
@@ -575,3 +585,119 @@ def test_name_that_the_solver_refuses_is_told(tmp_path: Path) -> None:
 def test_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(SolveError, match="E404 HiGHS cannot write"):
         write_model(two_sources(), X, "minimise", NAMES, tmp_path / "none" / "model.lp")
+
+
+# --- all goals in one ---------------------------------------------------------------------------
+
+
+def rivers(seed: int, n: int = 12) -> tuple[MemberProgram, list[np.ndarray]]:
+    """A chain of lakes over periods, and three goals: deliver, keep little spill, keep storage.
+
+    Columns: delivery, spill, storage at the end, of each period; a row a period: storage at its end
+    is storage before + inflow - delivery - spill.
+    """
+    draw = np.random.default_rng(seed)
+    inflow, asked = draw.gamma(2.0, 3.0, n), draw.uniform(2, 8, n)
+    a = np.hstack([np.eye(n), np.eye(n), np.eye(n) - np.eye(n, k=-1)])
+    lp = program(a.tolist(), inflow.tolist(), inflow.tolist(), [0] * 3 * n,
+                 [*asked, *[INF] * n, *[15.0] * n])  # fmt: skip
+    one = np.kron(np.eye(3), np.ones(n))
+    return lp, [-one[0], one[1], -one[2]]
+
+
+def solved_in_order(lp: MemberProgram, costs: Sequence[np.ndarray], **more: Any) -> Stages:
+    stages = Stages(lp, **more)
+    for g, cost in enumerate(costs):
+        stages.optimise(str(g), cost)
+        stages.hold()
+    return stages
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_goals_in_one_reach_what_each_in_its_order_does(seed: int) -> None:
+    combined = solved_in_order(*rivers(0)).combine()
+    assert combined is not None
+    lp, costs = rivers(seed)
+    cold, ahead = solved_in_order(lp, costs), solved_in_order(lp, costs, combined=combined)
+    for one, other in zip(cold.optima, ahead.optima, strict=True):
+        assert other.objective == pytest.approx(one.objective, rel=1e-9, abs=1e-9)
+        assert other.certificate.is_valid
+    assert [optimum.iterations for optimum in ahead.optima[1:]] == [0, 0]
+    assert ahead.drift() <= 1e-9
+
+
+def test_goals_in_one_are_of_the_program_they_came_from() -> None:
+    """From its own basis no iteration is needed, and each goal's weight is below that before."""
+    lp, costs = rivers(0)
+    combined = solved_in_order(lp, costs).combine()
+    assert combined is not None
+    weights = [np.abs(combined.cost[cost != 0]).max() for cost in costs]
+    assert weights[0] == 1.0
+    assert weights == sorted(weights, reverse=True)
+    again = solved_in_order(lp, costs, combined=combined)
+    assert sum(optimum.iterations for optimum in again.optima) == 0
+
+
+@pytest.mark.parametrize("wrong", ["other order", "opposite", "nothing"])
+def test_goals_wrongly_in_one_only_cost_time(wrong: str) -> None:
+    """Where the basis of all in one is not optimal for a goal, the goal is run."""
+    lp, costs = rivers(3)
+    found = solved_in_order(*rivers(0)).combine()
+    assert found is not None
+    cost = {"other order": costs[2] + costs[0] / 8, "opposite": -found.cost, "nothing": 0 * X[0]}
+    given = Combined(np.broadcast_to(cost[wrong], found.cost.shape).copy(), found.basis)
+    cold, ahead = solved_in_order(lp, costs), solved_in_order(lp, costs, combined=given)
+    for one, other in zip(cold.optima, ahead.optima, strict=True):
+        assert other.objective == pytest.approx(one.objective, rel=1e-9, abs=1e-9)
+    assert sum(optimum.iterations > 0 for optimum in ahead.optima) > 1
+
+
+def test_limits_and_coefficients_between_goals_hold_after_all_in_one() -> None:
+    """What a goal limits while HiGHS is ahead is told before the next run."""
+    lp, costs = rivers(3)
+    combined = solved_in_order(*rivers(0)).combine()
+    values = []
+    for given in (None, combined):
+        stages = Stages(lp, combined=given)
+        stages.optimise("0", costs[0])
+        stages.hold()
+        last, most = np.array([35]), np.array([4.0])
+        stages.bound_columns(last, np.array([0.0]), most)
+        values.append(stages.optimise("1", costs[1]).objective)
+        stages.change_coefficients(np.array([11]), last, np.array([2.0]))
+        values.append(stages.optimise("2", costs[2]).objective)
+        assert stages.optima[-1].x[35] <= 4 + 1e-9
+    assert values[:2] == pytest.approx(values[2:], rel=1e-9)
+
+
+def test_infeasible_program_is_told_from_all_in_one_too() -> None:
+    lp, costs = rivers(3)
+    combined = solved_in_order(*rivers(0)).combine()
+    lp.col_lower[0] = 1e3
+    lp.col_upper[0] = 2e3
+    with pytest.raises(Infeasible):
+        solved_in_order(lp, costs, combined=combined)
+
+
+def test_what_cannot_be_put_in_one() -> None:
+    lp, costs = rivers(0)
+    one = solved_in_order(lp, costs[:1])
+    assert one.combine() is None
+    free = Stages(lp)
+    for g, cost in enumerate(costs):
+        free.optimise(str(g), cost)
+    assert free.combine() is None
+    changed = solved_in_order(lp, costs)
+    changed.change_coefficients(np.array([0]), np.array([0]), np.array([2.0]))
+    assert changed.combine() is None
+
+
+def test_packed_basis_is_the_same_when_unpacked() -> None:
+    basis = PackedBasis(np.array([0, 1, 2], np.int8), np.array([1, 0], np.int8))
+    again = PackedBasis.of(basis.unpack())
+    assert again.columns.tolist() == [0, 1, 2]
+    assert again.rows.tolist() == [1, 0]
+
+
+def test_dot() -> None:
+    assert dot(np.array([1.0, 2.0]), np.array([3.0, -4.0])) == -5.0

@@ -28,7 +28,7 @@ from wateralloc.goals.keep import Keep
 from wateralloc.horizon import Horizon, MemberProgram
 from wateralloc.parts import Quantity
 from wateralloc.period import Period, RuleRow, build_period
-from wateralloc.solve import Certificate, Optimum, Stages
+from wateralloc.solve import Certificate, Combined, Optimum, Stages
 
 log = logging.getLogger(__name__)
 
@@ -321,7 +321,8 @@ def solve_perfect(
     horizon.stack()
     built = time.perf_counter()
     bases = reference.for_members(case.n_members) if reference else []
-    found = Passes(period, horizon, progress, bases=bases).solve()
+    combined = reference.combined if reference else None
+    found = Passes(period, horizon, progress, bases=bases, combined=combined).solve()
     seconds = {"build": built - started, "solve": time.perf_counter() - built}
     return replace(found, seconds=seconds)
 
@@ -340,13 +341,13 @@ def make_reference(case: Case) -> Reference:
     error: Infeasible | None = None
     for k in sorted(range(case.n_members), key=lambda k: case.members[k].name):
         period = build_period(case.with_members([k]))
-        passes = Passes(period, Horizon(period.model, 1, case.n_periods))
+        passes = Passes(period, Horizon(period.model, 1, case.n_periods), is_reference=True)
         try:
             passes.solve()
         except Infeasible as found:
             error = found
             continue
-        return Reference.of(case.members[k].name, passes.bases[0])
+        return Reference.of(case.members[k].name, passes.bases[0], passes.combined)
     assert error is not None
     raise error
 
@@ -362,6 +363,9 @@ class Passes:
         place
     shown : the case as messages name its periods, where only a part of it is in sight
     tidy : what is made least after all goals, so that no tie is left to the solver (column)
+    combined : all goals in one, which the first pass of each member starts from; of a reference,
+        its own
+    is_reference : whether to find `combined`, of a single member
     """
 
     period: Period
@@ -371,6 +375,8 @@ class Passes:
     bases: list[dict[str, Any]] = field(default_factory=list)
     shown: Case | None = None
     tidy: np.ndarray | None = None
+    combined: Combined | None = None
+    is_reference: bool = False
 
     def __post_init__(self) -> None:
         case = self.period.case
@@ -480,7 +486,9 @@ class Passes:
                 )
         if integers.size:
             program, sought = self._with_decisions(k, program, where)
-        stages = Stages(program, where, bases=bases, start=start)
+        is_first = not self.judges[k].passes
+        combined = self.combined if is_first else None
+        stages = Stages(program, where, bases=bases, start=start, combined=combined)
         stage = MemberStage(self.period, self.horizon, self.costs, k, stages)
         try:
             for place, (number, goal) in enumerate(self.period.goals):
@@ -499,6 +507,8 @@ class Passes:
             raise Infeasible(f"{error}\n{self._explain(k)}") from None
         if self.tidy is not None:
             stages.optimise("no tie", self.tidy)
+        if self.is_reference and is_first:
+            self.combined = stages.combine()
         self.last[k] = "" if is_whole else stages.optima[-1].name
         self._compare(where, sought, stage)
         return Solved(

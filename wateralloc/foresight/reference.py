@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from wateralloc.solve import PackedBasis
+from wateralloc.solve import Combined, PackedBasis
 
 
 @dataclass(frozen=True)
@@ -22,17 +22,24 @@ class Reference:
     ----------
     member : its name
     bases : by the name of the optimum
+    combined : its goals in one; None where they cannot be
     """
 
     member: str
     bases: dict[str, PackedBasis] = field(repr=False)
+    combined: Combined | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, member: str, bases: Mapping[str, Any]) -> Reference:
+    def of(
+        cls, member: str, bases: Mapping[str, Any], combined: Combined | None = None
+    ) -> Reference:
         """Keep bases as the solver has them."""
-        return cls(member, {name: PackedBasis.of(basis) for name, basis in bases.items()})
+        packed = {name: PackedBasis.of(basis) for name, basis in bases.items()}
+        return cls(member, packed, combined)
 
     def for_members(self, n_members: int) -> list[dict[str, Any]]:
         """Bases to start from, by the name of the optimum, for each member."""
+        if self.combined is not None:
+            return [dict[str, Any](self.bases) for _ in range(n_members)]  # most are not needed
         bases = {name: packed.unpack() for name, packed in self.bases.items()}
         return [dict(bases) for _ in range(n_members)]
