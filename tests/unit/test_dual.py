@@ -3,8 +3,11 @@ can fail."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import numba
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -130,3 +133,20 @@ def test_certificate_notices_a_wrong_value_and_a_wrong_dual() -> None:
     turned = duals.copy()
     turned[0, 0] += 1e-4
     assert not is_certified(values, turned)
+
+
+def test_where_nothing_can_be_kept_on_disk_it_is_compiled_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    njit = numba.njit
+
+    def without_a_folder(cache: bool = False, **options: Any) -> Callable[..., Any]:
+        def refuse(function: Callable[..., Any]) -> Any:
+            raise RuntimeError("cannot cache function: no locator available")
+
+        return refuse if cache else njit(**options)
+
+    monkeypatch.setattr(numba, "njit", without_a_folder)
+    caplog.set_level("INFO")
+    assert module.compiled(lambda x: x + 1)(2.0) == 3.0
+    assert "no locator available" in caplog.text

@@ -13,12 +13,16 @@ Applications 20, 720-755.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import logging
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import splu
+
+log = logging.getLogger(__name__)
 
 WITHIN = 1e-9
 """Violation of a limit, over 1 + |limit|, up to which a basic solution lies within it."""
@@ -36,8 +40,14 @@ MOST_PIVOTS = 1000
 SOLVED, WORN, LOST = 0, 1, 2
 """A program is solved; its factors are to be made anew; no basis is found."""
 
-compiled = numba.njit(cache=True, nogil=True)
-"""Compiles a function on first use, and keeps what is compiled on disk."""
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a function on first use, and keep what is compiled on disk where that can be."""
+    try:
+        return numba.njit(cache=True, nogil=True)(function)
+    except RuntimeError as error:  # neither the package's folder nor the user's can be written
+        log.info("%s: %s; compiled in each process", function.__name__, error)
+        return numba.njit(nogil=True)(function)
 
 
 class Matrix(NamedTuple):
