@@ -353,11 +353,9 @@ class Stages:
         columns = np.flatnonzero(cost != self._cost).astype(np.int32)
         self._highs.changeColsCost(columns.size, columns, cost[columns])
         self._cost = cost
-        for waiting, bound in zip(
-            self._waiting, (self._bound_columns, self._bound_rows), strict=True
-        ):
+        for kind, waiting in enumerate(self._waiting):
             if waiting:
-                bound(np.unique(np.concatenate(waiting)))
+                self._bound(kind, np.unique(np.concatenate(waiting)))
                 waiting.clear()
 
     def combine(self) -> Combined | None:
@@ -518,34 +516,24 @@ class Stages:
     def bound_columns(self, columns: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
         """Set new bounds of columns."""
         self.lp.col_lower[columns], self.lp.col_upper[columns] = lower, upper
-        if self._hand is not None:
-            self._waiting[0].append(columns)
-        elif len(columns) and self._highs is not None:
-            self._bound_columns(columns)
-
-    def _bound_columns(self, columns: np.ndarray) -> None:
-        self._highs.changeColsBounds(
-            len(columns),
-            np.asarray(columns, np.int32),
-            self.lp.col_lower[columns],
-            self.lp.col_upper[columns],
-        )
+        self._bound(0, columns)
 
     def bound_rows(self, rows: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
         """Set new limits of rows."""
         self.lp.row_lower[rows], self.lp.row_upper[rows] = lower, upper
-        if self._hand is not None:
-            self._waiting[1].append(rows)
-        elif len(rows) and self._highs is not None:
-            self._bound_rows(rows)
+        self._bound(1, rows)
 
-    def _bound_rows(self, rows: np.ndarray) -> None:
-        self._highs.changeRowsBounds(
-            len(rows),
-            np.asarray(rows, np.int32),
-            self.lp.row_lower[rows],
-            self.lp.row_upper[rows],
-        )
+    def _bound(self, kind: int, places: np.ndarray) -> None:
+        """Tell HiGHS the limits of columns (0) or rows (1), or keep them for later."""
+        lp, highs = self.lp, self._highs
+        if self._hand is not None:
+            self._waiting[kind].append(places)
+        elif len(places) and highs is not None:
+            change, lower, upper = (
+                (highs.changeColsBounds, lp.col_lower, lp.col_upper),
+                (highs.changeRowsBounds, lp.row_lower, lp.row_upper),
+            )[kind]
+            change(len(places), np.asarray(places, np.int32), lower[places], upper[places])
 
     def change_coefficients(
         self, rows: np.ndarray, columns: np.ndarray, values: np.ndarray
