@@ -14,9 +14,10 @@ import scipy.sparse as sp
 
 from wateralloc.errors import Infeasible
 from wateralloc.foresight import basis as module
-from wateralloc.foresight.dual import DualSimplex, certify_goals
+from wateralloc.foresight.basis import check_goals
+from wateralloc.foresight.dual import DualSimplex
 from wateralloc.horizon import MemberProgram
-from wateralloc.solve import Stages
+from wateralloc.solve import FACE, Certificate, Stages
 
 N_STEPS = 25
 
@@ -53,6 +54,14 @@ def costs_of(seed: int, n_columns: int, n_goals: int) -> np.ndarray:
     return np.vstack([goals, 1.0 + dice.random(n_columns)])
 
 
+def is_certified(
+    steps: DualSimplex, values: np.ndarray, duals: np.ndarray, lower: np.ndarray, upper: np.ndarray
+) -> bool:
+    costs = steps.costs[:, : steps.n_columns].copy()
+    worst = check_goals(steps.matrix, costs, values, duals, lower, upper, FACE)
+    return all(Certificate(*figures).is_valid for figures in worst.tolist())
+
+
 def limits(lp: MemberProgram) -> tuple[np.ndarray, np.ndarray]:
     both = (lp.col_lower, lp.row_lower), (lp.col_upper, lp.row_upper)
     return tuple(np.concatenate(part)[None] for part in both)  # type: ignore[return-value]
@@ -81,10 +90,7 @@ def test_every_goal_has_the_optimum_of_the_solver(
             mine = float(cost @ values[0, : size[1]])
             assert mine == pytest.approx(best.objective, rel=1e-7, abs=1e-7)
         duals = steps.reduced[:, :, size[1] :]
-        for certificate in certify_goals(
-            steps.matrix, steps.costs[:, : size[1]], values, duals, lower, upper
-        ):
-            assert certificate.is_valid
+        assert is_certified(steps, values, duals, lower, upper)
     assert steps.n_asked <= 3 < N_STEPS
     assert steps.n_pivots > N_STEPS
 
@@ -118,21 +124,16 @@ def test_certificate_notices_a_wrong_value_and_a_wrong_dual() -> None:
     steps = DualSimplex(lp, costs, never_move(lp), 1)
     lower, upper = limits(lp)
     values = steps.step(lower, upper).copy()
-    scaled, duals = steps.costs[:, :20], steps.reduced[:, :, 20:].copy()
-
-    def is_certified(values: np.ndarray, duals: np.ndarray) -> bool:
-        found = certify_goals(steps.matrix, scaled, values, duals, lower, upper)
-        return all(certificate.is_valid for certificate in found)
-
-    assert is_certified(values, duals)
+    duals = steps.reduced[:, :, 20:].copy()
+    assert is_certified(steps, values, duals, lower, upper)
     moved = values.copy()
     moved[0, int(np.argmax(upper[0, :20]))] += 0.01
-    assert not is_certified(moved, duals)
+    assert not is_certified(steps, moved, duals, lower, upper)
     moved[:] = np.nan
-    assert not is_certified(moved, duals)
+    assert not is_certified(steps, moved, duals, lower, upper)
     turned = duals.copy()
     turned[0, 0] += 1e-4
-    assert not is_certified(values, turned)
+    assert not is_certified(steps, values, turned, lower, upper)
 
 
 def test_where_nothing_can_be_kept_on_disk_it_is_compiled_all_the_same(

@@ -18,7 +18,6 @@ from wateralloc.foresight import solve, steady
 from wateralloc.foresight.forward import March
 from wateralloc.foresight.perfect import Solution
 from wateralloc.results import collect
-from wateralloc.solve import Certificate
 
 NODES = [
     {"name": "lake", "kind": "reservoir"},
@@ -279,9 +278,9 @@ def test_steps_that_fail_their_certificate_are_solved_by_windows(
 ) -> None:
     case = river(tmp_path, [4, 0, 9, 2])
     right = solve(case)
-    wrong = [Certificate(1.0, 0.0, 0.0)] * 2
+    wrong = np.array([[1.0, 0.0, 0.0]] * 2)
     asked: list[int] = []
-    monkeypatch.setattr(steady, "certify_goals", lambda *_: wrong)
+    monkeypatch.setattr(steady, "check_goals", lambda *_: wrong)
     monkeypatch.setattr(March, "step", lambda *a, step=March.step: asked.append(1) or step(*a))
     again = solve(case)
     assert len(asked) == 4

@@ -220,8 +220,8 @@ def get_ready() -> None:
     price(matrix, factors, bases, 0, costs)
     can_move = np.ones(2, bool)
     advance(np.arange(1), matrix, factors, bases, can_move, values, values, values.copy(), found)
-    duals, worst = np.zeros((1, 1, 1)), np.zeros((1, 3))
-    check_goals(matrix, costs[:, :1], values, duals, values, values, 0.0, worst)
+    duals = np.zeros((1, 1, 1))
+    check_goals(matrix, costs[:, :1].copy(), values, duals, values, values, 0.0)
 
 
 # --- solves ---------------------------------------------------------------------------------
@@ -562,19 +562,26 @@ def check_goals(
     lower: np.ndarray,
     upper: np.ndarray,
     face: float,
-    worst: np.ndarray,
-) -> None:
-    """Note the worst figures of each goal over many programs.
+) -> np.ndarray:
+    """Certify many programs at once, as ``solve.certify`` does one.
+
+    Those before a goal hold what has a reduced cost of theirs, so its duals may lean on that.
 
     Parameters
     ----------
     matrix : of columns and then rows, which are columns of their own
-    costs : of each goal (goal, column)
-    values, lower, upper : (program, column)
+    costs : of each goal, the largest 1 (goal, column)
+    values : (program, column)
     duals : (program, goal, row)
+    lower, upper : limits of columns and then rows (program, column)
     face : dual up to which a column may move without a loss
-    worst : primal, dual, gap, which are written (goal, figure)
+
+    Returns
+    -------
+    ndarray
+        Worst primal, dual and gap of each goal (goal, figure).
     """
+    worst = np.zeros((costs.shape[0], 3))
     n_rows = duals.shape[2]
     n = costs.shape[1]
     x, is_held = np.empty(n + n_rows), np.empty(n + n_rows, np.bool_)
@@ -618,3 +625,4 @@ def check_goals(
             worst[g, 0] = max(worst[g, 0], primal)
             worst[g, 1] = max(worst[g, 1], dual / (1 + largest))
             worst[g, 2] = max(worst[g, 2], gap)
+    return worst

@@ -28,11 +28,10 @@ from wateralloc.foresight.basis import (
     Factors,
     Matrix,
     advance,
-    check_goals,
     price,
 )
 from wateralloc.horizon import MemberProgram
-from wateralloc.solve import BASIC, FACE, UPPER, Certificate, FirstBasis
+from wateralloc.solve import BASIC, FACE, UPPER, FirstBasis
 
 
 class Lost(Exception):
@@ -182,29 +181,3 @@ def first_of(reduced: np.ndarray) -> np.ndarray:
     for of_goal in reduced[::-1]:
         first = np.where(np.abs(of_goal) > FACE, of_goal, first)
     return first
-
-
-def certify_goals(
-    matrix: Matrix,
-    costs: np.ndarray,
-    values: np.ndarray,
-    duals: np.ndarray,
-    lower: np.ndarray,
-    upper: np.ndarray,
-) -> list[Certificate]:
-    """Certify many programs at once: the worst figures of each goal (as ``solve.certify``).
-
-    Those before a goal hold what has a reduced cost of theirs, so its duals may lean on that.
-
-    Parameters
-    ----------
-    matrix : of columns and then rows
-    costs : of each goal, the largest 1 (goal, column)
-    values : of columns (program, column)
-    duals : (program, goal, row)
-    lower, upper : limits of columns and then rows (program, column)
-    """
-    worst = np.zeros((len(costs), 3))
-    costs = np.ascontiguousarray(costs)
-    check_goals(matrix, costs, values, duals, lower, upper, FACE, worst)
-    return [Certificate(*figures) for figures in worst.tolist()]

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wateralloc.foresight.basis import get_ready
-from wateralloc.foresight.dual import DualSimplex, Lost, certify_goals
+from wateralloc.foresight.basis import check_goals, get_ready
+from wateralloc.foresight.dual import DualSimplex, Lost
 from wateralloc.horizon import Horizon, LinearProgram, Reading, Steps
 from wateralloc.period import Period
-from wateralloc.solve import Certificate
+from wateralloc.solve import FACE, Certificate
 
 if TYPE_CHECKING:
     from wateralloc.foresight.forward import March
@@ -186,8 +186,9 @@ class Steady:
         one, of_row, low, high = (
             a.reshape(n_programs, *a.shape[2:]) for a in (values, duals, lower, upper)
         )
-        scaled = dual.costs[: len(self.signs), : dual.n_columns]
-        found = certify_goals(dual.matrix, scaled, one, of_row, low, high)
+        scaled = dual.costs[: len(self.signs), : dual.n_columns].copy()
+        worst = check_goals(dual.matrix, scaled, one, of_row, low, high, FACE)
+        found = [Certificate(*figures) for figures in worst.tolist()]
         if not all(certificate.is_valid for certificate in found):
             raise Lost(f"steps from the last basis fail their certificate: {found}")
         self.certificates = [a.worse(b) for a, b in zip(self.certificates, found, strict=True)]
