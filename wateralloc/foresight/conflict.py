@@ -14,17 +14,17 @@ Computing 2, 61-63: the corners of the polyhedron of proofs are the conflicts.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 
 from wateralloc.case import Case
 from wateralloc.errors import SolveError, listed
+from wateralloc.foresight.limits import Limit, Limits, place_of
 from wateralloc.horizon import Horizon, MemberProgram
-from wateralloc.period import Period, RuleRow
+from wateralloc.period import Period
 from wateralloc.rules import Rule
 from wateralloc.solve import Repair, Stages, least_repair
 from wateralloc.units import HM3_PER_M3
@@ -51,43 +51,6 @@ PLAIN = 3
 ROUNDS = 20
 """Programs that are solved to find what stands behind the conflicts found first."""
 
-ROWS = {
-    "sustainable_yield": "sustainable yield of aquifer {}",
-    "plant_capacity": "capacity of plant {}",
-    "turbine_limit": "capacity of the turbines of {}",
-    "intake_opening": "opening of intake {}",
-    "intake_most": "capacity of intake {}",
-    "split_fixed": "split {}",
-    "split_least": "least share of split {}",
-    "split_most": "largest share of split {}",
-    "split_curved": "split {}",
-}
-"""Rows of parts with a limit of their own, by the name of their constraint."""
-UPPER = {
-    "flow": "capacity of link {}",
-    "storage_end": "largest storage of reservoir {}",
-    "aquifer_end": "largest storage of aquifer {}",
-    "withdrawal": "demand of {}",
-    "drawn": "largest draw of source {}",
-    "pumping": "largest pumping of aquifer {}",
-    "outflow": "largest outflow at {}",
-}
-LOWER = {
-    "flow": "least flow of link {}",
-    "storage_end": "least storage of reservoir {}",
-    "aquifer_end": "least storage of aquifer {}",
-    "withdrawal": "least withdrawal of {}",
-    "outflow": "least outflow at {}",
-}
-INITIAL = {
-    "storage_start": "storage of reservoir {} at the start",
-    "aquifer_start": "storage of aquifer {} at the start",
-    "flow_before": "water on its way in link {} at the start",
-    "channel_start": "water in link {} at the start",
-    "withdrawn_before": "withdrawals of {} before the start",
-    "pumped_before": "pumping of aquifer {} before the start",
-}
-"""Limits of columns, by the name of their variable."""
 STOCKS = ("storage_end", "aquifer_end", "channel_end")
 
 
@@ -288,7 +251,7 @@ def _limits_in_tiers(period: Period, horizon: Horizon) -> list[list[_Limit]]:
     m, case = period.model, period.case
     rules = [
         _Limit(
-            _of_rule(case, row),
+            f"{row.rule.kind} '{row.label}'{place_of(case, row.rule)}",
             True,
             horizon.rows[id(row.constraint)],
             horizon.row_periods(row.constraint),
@@ -535,7 +498,6 @@ def _leaning(price: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray
 # --- names ----------------------------------------------------------------------------------
 
 
-_LABEL = re.compile(r"(?P<name>[^\[@]+)(\[(?P<item>.*)\])?@(?P<period>\d+)(?P<initial>\|initial)?")
 _ASKED, _WATER, _OTHER = ("rule", "asked"), "water", "other"
 """Kinds of limits; those of the last two are not told where they are 0."""
 
@@ -548,16 +510,10 @@ class _Namer:
     horizon: Horizon
     lp: MemberProgram
     member: int
-    rule_rows: dict[int, tuple[RuleRow, int]] = field(default_factory=dict, init=False)
-    """Row of the program -> row of a rule, and its window."""
 
     def __post_init__(self) -> None:
-        numbers = [str(t) for t in range(self.period.case.n_periods)]
-        self._rows = self.horizon.row_labels(numbers)
-        self._columns = self.horizon.column_labels(numbers)
-        for row in self.period.rule_rows:
-            for window, number in enumerate(self.horizon.rows[id(row.constraint)]):
-                self.rule_rows[int(number)] = row, window
+        self.limits = Limits(self.period, self.horizon)
+        self.rule_rows = self.limits.rule_rows
 
     def rows_of(self, names: Iterable[str]) -> np.ndarray:
         """All rows of rules."""
@@ -593,7 +549,7 @@ class _Namer:
             t
             for of_side in (sides or against)
             for n in of_side.numbers
-            for t in self._periods(int(n), of_side.is_row)
+            for t in self.limits.periods(int(n), of_side.is_row)
         ]
         return Conflict(
             missed, min(periods), max(periods), tuple(sides), tuple(against), tuple(hardly)
@@ -615,7 +571,7 @@ class _Namer:
             if kind == "rule":
                 rule = self.rule_rows[int(numbers[0])][0].rule
                 unit = rule.reported_in
-            periods = [t for n in numbers for t in self._periods(int(n), True)]
+            periods = [t for n in numbers for t in self.limits.periods(int(n), True)]
             seconds = float(self.period.case.timeline.seconds[periods].sum())
         return Side(
             text,
@@ -629,74 +585,37 @@ class _Namer:
             sense,
             unit,
             seconds,
-            not is_row and _parsed(self._columns[numbers[0]])[0] in STOCKS,
+            not is_row and self.limits.of_column(int(numbers[0]), True).name in STOCKS,
         )
 
     def _of_row(self, number: int, price: float) -> tuple[str, str]:
         """Kind and words of a row."""
-        case = self.period.case
-        if number in self.rule_rows:
-            return "rule", _of_rule(case, self.rule_rows[number][0])
-        name, item, _, _ = _parsed(self._rows[number])
-        if name == "environmental_flow":
-            return "asked", f"environmental flow '{item}'"
-        if name == "balance":
-            return _WATER, self._of_balance(item, number)
-        if name in ROWS:
-            return "basin", ROWS[name].format(f"'{item}'")
-        if name.startswith("workings."):
-            own = name.removeprefix("workings.")
-            owners = [rule for rule in case.rules if own.startswith(f"{rule.name}_")]
-            if owners:
-                rule = max(owners, key=lambda rule: len(rule.name))
-                return _OTHER, f"equations of {rule.kind} '{rule.name}'{_at(case, rule)}"
-        return _OTHER, f"row '{name}" + (f"[{item}]'" if item else "'")
+        limit = self.limits.of_row(number)
+        if limit.kind == "rule":
+            return "rule", f"{limit.text()}{place_of(self.period.case, limit.rule)}"
+        if limit.kind == "balance":
+            return _WATER, self._of_balance(limit, number)
+        if limit.kind == "workings":
+            return _OTHER, f"{limit.text()}{place_of(self.period.case, limit.rule)}"
+        if limit.name == "environmental_flow":
+            return "asked", limit.text()
+        return ("basin" if limit.is_known else _OTHER), limit.text()
 
-    def _of_balance(self, node: str, number: int) -> str:
+    def _of_balance(self, limit: Limit, number: int) -> str:
         """Words of what a node is given by data: its inflow, and what else is not decided."""
-        inflow = 0.0
+        node, inflow = limit.item, 0.0
         if node in self.period.model.inflow:
-            period = _parsed(self._rows[number])[2]
+            (period,) = self.limits.periods(number, is_row=True)
             inflow = float(self.horizon.array(self.period.model.inflow[node])[self.member, period])
         given = -self.lp.row_lower[number]  # of "sum of water == 0"
         is_all = abs(given - inflow) <= SMALLEST
-        return f"inflow of '{node}'" + ("" if is_all else ", with what it loses or gains by data,")
+        return limit.text() + ("" if is_all else ", with what it loses or gains by data,")
 
     def _of_column(self, number: int, price: float) -> tuple[str, str]:
         """Kind and words of a column; of one that is 0 or more the zero is no limit to tell."""
-        name, item, _, is_initial = _parsed(self._columns[number])
-        words = INITIAL if is_initial else LOWER if price > 0 else UPPER
-        if name in words:
-            # that nothing flows back needs no words
-            return (_OTHER if price > 0 else "basin"), words[name].format(f"'{item}'")
-        which = "least" if price > 0 else "largest"
-        return _OTHER, f"{which} value of '{name}" + (f"[{item}]'" if item else "'")
-
-    def _periods(self, number: int, is_row: bool) -> list[int]:
-        """Periods of a row or column."""
-        if is_row and number in self.rule_rows:
-            row, window = self.rule_rows[number]
-            order, starts = self.horizon.windows(row.constraint)
-            return [int(t) for t in np.split(order, starts[1:])[window]]
-        return [_parsed((self._rows if is_row else self._columns)[number])[2]]
-
-
-def _parsed(label: str) -> tuple[str, str, int, bool]:
-    """Component, item, period, and whether it is an initial value, of a label."""
-    found = _LABEL.fullmatch(label)
-    assert found is not None
-    return found["name"], found["item"] or "", int(found["period"]), bool(found["initial"])
-
-
-def _of_rule(case: Case, row: RuleRow) -> str:
-    return f"{row.rule.kind} '{row.label}'{_at(case, row.rule)}"
-
-
-def _at(case: Case, rule: Rule) -> str:
-    for known, position in zip(case.rules, case.rule_positions, strict=False):
-        if known is rule and position.line:
-            return f" ({position})"
-    return ""
+        limit = self.limits.of_column(number, is_lower=price > 0)
+        # that nothing flows back needs no words
+        return (_OTHER if price > 0 or not limit.is_known else "basin"), limit.text()
 
 
 # --- words ----------------------------------------------------------------------------------
