@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from wateralloc.comparison import Comparison, compare
     from wateralloc.ensemble import run_ensemble, run_sweep
     from wateralloc.errors import Infeasible, InputError, WaterAllocError
+    from wateralloc.explain import explain
     from wateralloc.job import run
     from wateralloc.pyomo_model import to_pyomo
     from wateralloc.results import Results
@@ -29,6 +30,7 @@ __all__ = [
     "WaterAllocError",
     "__version__",
     "compare",
+    "explain",
     "read_basin",
     "read_case",
     "run",
@@ -48,6 +50,7 @@ _HOME = {
     "Timeline": "timeline",
     "WaterAllocError": "errors",
     "compare": "comparison",
+    "explain": "explain",
     "read_basin": "basin",
     "read_case": "case",
     "run": "job",

@@ -114,6 +114,8 @@ CODES = {
     "E377": "day of a forecast is no first day of a period, or after the period it is of",
     "E378": "forecast needs the inflow of nodes to be a series",
     "E379": "forecast is given twice",
+    "E380": "what is to be explained is not in the case",
+    "E381": "shortage cannot be explained without the whole horizon in one program",
     "E402": "infeasible",
     "E403": "unbounded",
     "E404": "solver failed",

@@ -1,6 +1,7 @@
 """The commands: read, check, solve, print."""
 
 from wateralloc.cli import ensemble as ensemble
+from wateralloc.cli import explain as explain
 from wateralloc.cli import foresight as foresight
 from wateralloc.cli import imports
 from wateralloc.cli import members as members

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from wateralloc.errors import Fault, InputError, Position, shown
+from wateralloc.report.figures import save
 from wateralloc.report.member_tables import by_month
-from wateralloc.results.store import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +43,6 @@ WORDS: dict[str, dict[str, str]] = {
         "range": "90 % số mẫu dài bằng chuỗi thực đo",
     },
 }
-ENDINGS = (".svg", ".png", ".pdf")
 RECORD, SYNTHETIC = "#1b1b1b", "#1f6fb4"
 
 
@@ -69,23 +67,7 @@ def write_figure(
     InputError
         The ending is another, or there is no matplotlib.
     """
-    at = Position(shown(path))
-    if path.suffix not in ENDINGS:
-        text = f"a figure cannot be written as '{path.suffix or path.name}'; end it in .svg"
-        raise InputError([Fault(at, "E107", text)])
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        text = "a figure needs matplotlib; install wateralloc[plot]"
-        raise InputError([Fault(at, "E107", text)]) from None
-    style: dict[Any, Any] = {
-        "font.size": 8, "svg.hashsalt": "wateralloc", "axes.spines.top": False,
-        "axes.spines.right": False,
-    }  # fmt: skip
-    with mpl.rc_context(style), replacing(path) as written:
-        figure = draw(table, annual, first_month, lang)
-        metadata = {"Date": None} if path.suffix == ".svg" else None
-        figure.savefig(written, metadata=metadata)
+    save(path, lambda: draw(table, annual, first_month, lang))
 
 
 def draw(

@@ -1,0 +1,89 @@
+"""The command `explain`: why a user is short, what a rule costs, why a case has no solution."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wateralloc.cli.base import (
+    Changes,
+    Lang,
+    Language,
+    _parse_changes,
+    _print_json,
+    _print_utf8,
+    _progress,
+    app,
+    console,
+)
+from wateralloc.errors import shown
+
+NOBODY = {"en": "nobody is short", "vi": "không hộ nào thiếu nước"}
+
+
+@app.command()
+def explain(
+    source: Annotated[
+        str, typer.Argument(metavar="RESULT|CASE", help="Folder of a result, or a case.")
+    ],
+    demand: Annotated[str, typer.Option(help="User, by its name in demands.csv.")] = "",
+    region: Annotated[str, typer.Option(help="All users of a region, together.")] = "",
+    province: Annotated[str, typer.Option(help="All users of a province, together.")] = "",
+    sector: Annotated[str, typer.Option(help="All users of a sector, together.")] = "",
+    period: Annotated[
+        str,
+        typer.Option(
+            metavar="WHEN",
+            help="2031-02-21, 2031-02, 2031 or FROM..TO; default: the whole horizon.",
+        ),
+    ] = "",
+    member: Annotated[
+        str, typer.Option(help="Hydrology; default: the one in which these users lack most.")
+    ] = "",
+    worst: Annotated[
+        int, typer.Option(min=0, help="Explain each of the so many users that lack most.")
+    ] = 0,
+    rule: Annotated[
+        str, typer.Option(help="What a rule costs and whom, instead of a shortage.")
+    ] = "",
+    changes: Changes = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    figure: Annotated[
+        Path | None,
+        typer.Option(help="Draw it too: .svg, .png or .pdf (needs wateralloc[plot])."),
+    ] = None,
+    lang: Lang = Language.en,
+) -> None:
+    """Say why users are short: who has the water, what holds it back, what others would lose.
+
+    Without a name the three users that lack most are explained. With --rule it says what a rule
+    costs and whom. A case without a solution is told why it has none.
+    """
+    with _progress("explain") as progress:
+        from wateralloc.explain import explain as find_reasons
+        from wateralloc.report import explanation
+
+        is_named = any((demand, region, province, sector))
+        found = find_reasons(
+            source, demand=demand, region=region, province=province, sector=sector, period=period,
+            member=member, worst=worst or (0 if is_named else 3), changes=_parse_changes(changes),
+            progress=progress,
+        )  # fmt: skip
+    if as_json:
+        _print_json([explanation.as_data(one, lang) for one in found])
+    elif not found:
+        console.print(NOBODY[lang])
+    else:
+        for number, one in enumerate(found):
+            if number:
+                console.print()
+            sys.stdout.flush()
+            _print_utf8(explanation.text(one, lang))
+    if figure is not None and found:
+        from wateralloc.report import explanation_figure
+
+        explanation_figure.write_figure(found, figure, lang)
+        console.print(shown(figure))

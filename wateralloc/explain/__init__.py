@@ -1,0 +1,25 @@
+"""Why: what stands behind a shortage, and what a rule costs."""
+
+from wateralloc.explain.ask import explain
+from wateralloc.explain.causes import Cause
+from wateralloc.explain.shortage import (
+    Award,
+    Explanation,
+    Loss,
+    Step,
+    Target,
+    Worth,
+    explain_shortage,
+)
+
+__all__ = [
+    "Award",
+    "Cause",
+    "Explanation",
+    "Loss",
+    "Step",
+    "Target",
+    "Worth",
+    "explain",
+    "explain_shortage",
+]
