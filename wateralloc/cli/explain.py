@@ -83,7 +83,7 @@ def explain(
             sys.stdout.flush()
             _print_utf8(explanation.text(one, lang))
     if figure is not None and found:
-        from wateralloc.report import explanation_figure
+        from wateralloc.report.explanation_figure import write_figure
 
-        explanation_figure.write_figure(found, figure, lang)
+        write_figure(found, figure, lang)
         console.print(shown(figure))
