@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from wateralloc.comparison import Comparison, compare
     from wateralloc.ensemble import run_ensemble, run_sweep
     from wateralloc.errors import Infeasible, InputError, WaterAllocError
-    from wateralloc.explain import explain
+    from wateralloc.explain import explain, rule_cost
     from wateralloc.job import run
     from wateralloc.pyomo_model import to_pyomo
     from wateralloc.results import Results
@@ -33,6 +33,7 @@ __all__ = [
     "explain",
     "read_basin",
     "read_case",
+    "rule_cost",
     "run",
     "run_ensemble",
     "run_sweep",
@@ -53,6 +54,7 @@ _HOME = {
     "explain": "explain",
     "read_basin": "basin",
     "read_case": "case",
+    "rule_cost": "explain",
     "run": "job",
     "run_ensemble": "ensemble",
     "run_sweep": "ensemble",

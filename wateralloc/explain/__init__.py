@@ -2,6 +2,7 @@
 
 from wateralloc.explain.ask import explain
 from wateralloc.explain.causes import Cause
+from wateralloc.explain.rule_cost import RuleCost, rule_cost
 from wateralloc.explain.shortage import (
     Award,
     Explanation,
@@ -17,9 +18,11 @@ __all__ = [
     "Cause",
     "Explanation",
     "Loss",
+    "RuleCost",
     "Step",
     "Target",
     "Worth",
     "explain",
     "explain_shortage",
+    "rule_cost",
 ]
