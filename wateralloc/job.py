@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wateralloc.case import Case, read_case
 from wateralloc.foresight import solve
+from wateralloc.foresight.conflict.mend import attributes_of, solve_mended
 from wateralloc.foresight.perfect import Progress
 from wateralloc.results import Results, collect
 
@@ -17,6 +18,7 @@ def run(
     *,
     changes: Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    mend: bool = False,
 ) -> Results:
     """Read a case, solve it for every member and collect its results; nothing is written.
 
@@ -26,6 +28,8 @@ def run(
     changes : settings in place of those in the file, by dotted key: ``{"demand.year": "2040"}``;
         only for a case that is read here
     progress : called after each member with the number done and the number in all
+    mend : where hard limits contradict each other, they give way by the least amount, and the
+        results say so: ``mended`` in the manifest and among the attributes of the dataset
 
     Returns
     -------
@@ -53,5 +57,10 @@ def run(
     else:
         case = read_case(case, changes or {})
     read = time.perf_counter() - started
-    solution = solve(case, progress)
-    return collect(solution, {"read": read, **solution.seconds})
+    if not mend:
+        solution = solve(case, progress)
+        return collect(solution, {"read": read, **solution.seconds})
+    mended = solve_mended(case, progress)
+    results = collect(mended, {"read": read, **mended.seconds})
+    results.dataset.attrs |= attributes_of(mended)
+    return results

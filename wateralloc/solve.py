@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -685,6 +686,74 @@ def load(lp: MemberProgram, cost: np.ndarray) -> _Highs:
     return highs
 
 
+PRIMAL: dict[str, Any] = {"presolve": "off", "simplex_strategy": 4}
+"""Options of runs in which only the cost changes: the basis stays feasible, so primal simplex."""
+
+
+class ManyCosts:
+    """Optimises one cost after another over the same program, each from where the last one ended.
+
+    Every optimum is certified; one that is not is solved once more from nothing.
+
+    Parameters
+    ----------
+    basis : to start from; default: none
+    where : text that names the program in messages
+
+    Attributes
+    ----------
+    certificate : the worst figures of all optima
+    """
+
+    def __init__(self, lp: MemberProgram, basis: Any = None, where: str = "") -> None:
+        self.lp, self.where = lp, where
+        self.certificate = Certificate(0.0, 0.0, 0.0)
+        self.n_solved = self.iterations = 0
+        self._cost = np.zeros(lp.col_lower.size)
+        self._highs = load(lp, self._cost)
+        for option, value in PRIMAL.items():
+            self._highs.setOptionValue(option, value)
+        if basis is not None:
+            self._highs.setBasis(basis)
+
+    def minimise(self, name: str, columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Make a weighed sum of columns, each named once, as small as can be.
+
+        Parameters
+        ----------
+        name : of what is sought, for messages
+        weights : their size near 1, as the solver's tolerances expect (of `columns`)
+
+        Returns
+        -------
+        x : (column)
+
+        Raises
+        ------
+        Infeasible, Uncertified, SolveError
+        """
+        cost = np.zeros(self._cost.size)
+        cost[columns] = weights
+        places = np.flatnonzero(cost != self._cost).astype(np.int32)
+        self._highs.changeColsCost(places.size, places, cost[places])
+        self._cost = cost
+        self._highs.run()
+        self.n_solved += 1
+        self.iterations += int(self._highs.getInfo().simplex_iteration_count)
+        if self._highs.getModelStatus() == highspy.HighsModelStatus.kOptimal:
+            solution = self._highs.getSolution()
+            x = np.asarray(solution.col_value)
+            found = certify(self.lp, cost, x, np.asarray(solution.row_dual))
+            if found.is_valid:
+                self.certificate = self.certificate.worse(found)
+                return x
+        log.debug("%s%s: not certified from the last basis, solved anew", self.where, name)
+        anew = Stages(self.lp, self.where).optimise(name, cost, cost_scale=1.0)
+        self.certificate = self.certificate.worse(anew.certificate)
+        self.iterations += anew.iterations
+        return anew.x
+
+
 class FirstBasis:
     """Finds an optimal basis of a program whose matrix and goals stay while its limits move.
 
@@ -783,6 +852,100 @@ class Repair:
     y: np.ndarray
 
 
+RANKED = 1e-6
+"""By which share an amount of the highest rank counts more than one of the lowest."""
+
+
+class Repairs:
+    """Least repairs of one program by one set of limits after another.
+
+    Each starts from the basis of the one before: only which limits may give way differs.
+
+    Parameters
+    ----------
+    rows, columns : rows whose limits, and columns whose bounds, may give way in any of them
+    ranks : of the rows and then the columns, from 0 to 1: of repairs that are as small, the one by
+        those of low rank is found; default: whichever the solver finds first
+    """
+
+    def __init__(
+        self,
+        lp: MemberProgram,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        ranks: np.ndarray | None = None,
+    ) -> None:
+        self.rows, self.columns = rows, columns
+        self._size = n_rows, n_columns = lp.row_lower.size, lp.col_lower.size
+        n_soft, n_bent = rows.size, columns.size
+        pick_rows = sp.csc_matrix(
+            (np.ones(n_soft), (rows, np.arange(n_soft))), shape=(n_rows, n_soft)
+        )
+        pick_columns = sp.csc_matrix(
+            (np.ones(n_bent), (np.arange(n_bent), columns)), shape=(n_bent, n_columns)
+        )
+        bend = sp.identity(n_bent, format="csc")
+        matrix = sp.bmat(
+            [
+                [lp.matrix, pick_rows, -pick_rows, None, None],
+                [pick_columns, None, None, bend, -bend],
+            ]
+        ).tocsc()
+        free_lower, free_upper = lp.col_lower.copy(), lp.col_upper.copy()
+        # no volume is below 0
+        free_lower[columns], free_upper[columns] = np.minimum(lp.col_lower[columns], 0.0), np.inf
+        zeros, unlimited = np.zeros(2 * (n_soft + n_bent)), np.full(2 * (n_soft + n_bent), np.inf)
+        program = MemberProgram(
+            matrix.indptr,
+            matrix.indices,
+            matrix.data,
+            np.concatenate([free_lower, zeros]),
+            np.concatenate([free_upper, unlimited]),
+            np.concatenate([lp.row_lower, lp.col_lower[columns]]),
+            np.concatenate([lp.row_upper, lp.col_upper[columns]]),
+        )
+        ranks = np.zeros(n_soft + n_bent) if ranks is None else ranks
+        of_rows, of_columns = np.split(1.0 + RANKED * ranks, [n_soft])
+        prices = (np.zeros(n_columns), of_rows, of_rows, of_columns, of_columns)
+        self._cost = np.concatenate(prices)
+        self._stages = Stages(program, "repair: ")
+
+    def least(
+        self, rows: np.ndarray | None = None, columns: np.ndarray | None = None
+    ) -> Repair | None:
+        """Find the least total amount by which limits must give way for a solution to be there.
+
+        Parameters
+        ----------
+        rows, columns : those that may give way, of the ones given at first; default: all
+
+        Returns
+        -------
+        Repair
+            Its amounts are of all limits given at first.  None where no amount helps.
+
+        Raises
+        ------
+        Uncertified, SolveError
+        """
+        n_rows, n_columns = self._size
+        may = [
+            np.ones(of_all.size, bool) if some is None else np.isin(of_all, some)
+            for some, of_all in ((rows, self.rows), (columns, self.columns))
+        ]
+        most = np.where(np.concatenate([may[0], may[0], may[1], may[1]]), np.inf, 0.0)
+        places = np.arange(n_columns, n_columns + most.size)
+        changed = most != self._stages.lp.col_upper[places]
+        self._stages.bound_columns(places[changed], np.zeros(int(changed.sum())), most[changed])
+        try:
+            optimum = self._stages.optimise("least repair", self._cost)
+        except Infeasible:
+            return None
+        sizes = np.array([self.rows.size, self.rows.size, self.columns.size])
+        up, down, bent_up, bent_down = np.split(optimum.x[n_columns:], np.cumsum(sizes))
+        return Repair(up - down, bent_up - bent_down, optimum.y[:n_rows])
+
+
 def least_repair(lp: MemberProgram, rows: np.ndarray, columns: np.ndarray) -> Repair | None:
     """Find the least total amount by which limits must give way for the program to be feasible.
 
@@ -795,39 +958,65 @@ def least_repair(lp: MemberProgram, rows: np.ndarray, columns: np.ndarray) -> Re
     Repair
         None where no amount helps.
     """
-    n_rows, n_columns = lp.row_lower.size, lp.col_lower.size
-    n_soft, n_bent = rows.size, columns.size
-    pick_rows = sp.csc_matrix((np.ones(n_soft), (rows, np.arange(n_soft))), shape=(n_rows, n_soft))
-    pick_columns = sp.csc_matrix(
-        (np.ones(n_bent), (np.arange(n_bent), columns)), shape=(n_bent, n_columns)
-    )
-    bend = sp.identity(n_bent, format="csc")
-    matrix = sp.bmat(
-        [
-            [lp.matrix, pick_rows, -pick_rows, None, None],
-            [pick_columns, None, None, bend, -bend],
-        ]
-    ).tocsc()
-    free_lower, free_upper = lp.col_lower.copy(), lp.col_upper.copy()
-    free_lower[columns], free_upper[columns] = -np.inf, np.inf
-    zeros, unlimited = np.zeros(2 * (n_soft + n_bent)), np.full(2 * (n_soft + n_bent), np.inf)
-    repair = MemberProgram(
-        matrix.indptr,
-        matrix.indices,
-        matrix.data,
-        np.concatenate([free_lower, zeros]),
-        np.concatenate([free_upper, unlimited]),
-        np.concatenate([lp.row_lower, lp.col_lower[columns]]),
-        np.concatenate([lp.row_upper, lp.col_upper[columns]]),
-    )
-    cost = np.concatenate([np.zeros(n_columns), np.ones(zeros.size)])
-    try:
-        optimum = Stages(repair, "repair: ").optimise("least repair", cost)
-    except Infeasible:
+    return Repairs(lp, rows, columns).least()
+
+
+def irreducible(
+    lp: MemberProgram, groups: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> list[int] | None:
+    """Find groups of limits that cannot be met together, of which each is needed.
+
+    A deletion filter: a group without which the rest still cannot be met is left out for good.
+
+    Parameters
+    ----------
+    groups : rows and columns of each, whose limits are left out together; what is in no group
+        stays
+
+    Returns
+    -------
+    list of int
+        Places of the groups that are needed: without any one of them, what is left can be met.
+        None where the program has a solution, or the solver cannot tell.
+
+    Source
+    ------
+    Chinneck & Dravnieks (1991), Locating minimal infeasible constraint sets in linear programs,
+    ORSA Journal on Computing 3, 157-168: the deletion filter.
+    """
+    highs = load(lp, np.zeros(lp.col_lower.size))
+    highs.setOptionValue("presolve", "off")
+
+    def bound(rows: np.ndarray, columns: np.ndarray, is_free: bool) -> None:
+        for change, at, lower, upper in (
+            (highs.changeRowsBounds, rows, lp.row_lower, lp.row_upper),
+            (highs.changeColsBounds, columns, lp.col_lower, lp.col_upper),
+        ):
+            if at.size:
+                low, high = np.full(at.size, -np.inf), np.full(at.size, np.inf)
+                if not is_free:
+                    low, high = lower[at], upper[at]
+                change(at.size, at.astype(np.int32), low, high)
+
+    def can_be_met() -> bool | None:
+        highs.run()
+        return {
+            highspy.HighsModelStatus.kOptimal: True,
+            highspy.HighsModelStatus.kInfeasible: False,
+        }.get(highs.getModelStatus())
+
+    if can_be_met() is not False:
         return None
-    given = optimum.x[n_columns:]
-    up, down, bent_up, bent_down = np.split(given, np.cumsum([n_soft, n_soft, n_bent]))
-    return Repair(up - down, bent_up - bent_down, optimum.y[:n_rows])
+    needed = []
+    for place, (rows, columns) in enumerate(groups):
+        bound(rows, columns, is_free=True)
+        answer = can_be_met()
+        if answer is None:
+            return None
+        if answer:
+            needed.append(place)
+            bound(rows, columns, is_free=False)
+    return needed
 
 
 def write_model(

@@ -121,6 +121,9 @@ def test_guarantee_against_inflow(tmp_path: Path) -> None:
     assert explained(case) == [
         f"E402 conflict of 1 hm3 (11.57 m3/s) on 2001-01-02: minimum_delivery 'sea' ({at}) asks "
         "5 hm3 (57.87 m3/s), against: inflow of 'river' 4 hm3",
+        f"E402 repair 1 of 2: lower minimum_delivery 'sea' ({at}) by 11.57 m3/s on 2001-01-02 (1 "
+        "hm3)",
+        "E402 repair 2 of 2: raise inflow of 'river' by 1 hm3 on 2001-01-02",
         f"E402 least change: 1 hm3 of minimum_delivery 'sea' ({at}): 2001-01-02 by 11.57 m3/s "
         "(asks 57.87, 46.3 can reach it); change these, make one side of each conflict soft, or "
         "relax what is against it",
@@ -146,12 +149,20 @@ def test_quota_below_a_guarantee_of_the_same_user(tmp_path: Path) -> None:
     """The farm is promised 6 a day, and may take 10 in three days: 3 x 6 - 10."""
     rules = [serve("farm", 6), quota(10, "horizon", sectors=["irrigation"])]
     case = river(tmp_path, (20, 20, 20), rules)
-    (line, change) = explained(case)
+    line, *repairs, change = explained(case)
     assert line == (
         "E402 conflict of 8 hm3 from 2001-01-01 to 2001-01-03: python 'serve_farm.serve_farm' "
         f"({place(case, 0)}) asks 18 hm3, quota 'cap' ({place(case, 1)}) allows 10 hm3"
     )
-    assert "least change: 8 hm3 of" in change
+    assert repairs == [
+        f"E402 repair 1 of 2: lower python 'serve_farm' ({place(case, 0)}) by up to 6 hm3 in 2 "
+        "days (8 hm3)",
+        f"E402 repair 2 of 2: raise quota 'cap' ({place(case, 1)}) by 8 hm3 from 2001-01-01 to "
+        "2001-01-03",
+    ]
+    assert change.startswith(
+        f"E402 least change: 8 hm3 of python 'serve_farm.serve_farm' ({place(case, 0)}): "
+    )
 
 
 def test_delivery_against_water_that_has_to_stay(tmp_path: Path) -> None:
@@ -186,7 +197,7 @@ def test_conflicts_of_separate_windows_come_apart(tmp_path: Path) -> None:
     assert [(c.missed, c.first, c.last) for c in found] == [
         (pytest.approx(4), 0, 0), (pytest.approx(3), 2, 2),
     ]  # fmt: skip
-    first, _ = explained(case)
+    first = explained(case)[0]
     assert "conflict of 4 hm3 (46.3 m3/s) on 2001-01-01" in first
     assert first.endswith("inflow of 'river' 1 hm3; and again 3 hm3 (34.72 m3/s) on 2001-01-03")
 
@@ -286,7 +297,7 @@ def test_balance_that_cannot_close(tmp_path: Path) -> None:
 
 
 def test_many_conflicts_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wateralloc.foresight.conflict.SHOWN", 1)
+    monkeypatch.setattr("wateralloc.foresight.conflict.words.SHOWN", 1)
     case = river(tmp_path, (4,), [delivery(5, "low"), delivery(6, "high")])
     assert explained(case)[1] == (
         f"E402 and more conflicts, of up to 1 hm3, among minimum_delivery 'low' ({place(case, 0)})"
@@ -305,6 +316,52 @@ def test_quota_below_an_upstream_guarantee(tmp_path: Path) -> None:
     assert line.startswith("E402 conflict of 3 hm3 on 2001-01-01: upstream_guarantee 'headwater")
     assert f"({place(case, 0)}) asks 12 hm3, quota 'cap' ({place(case, 1)}) allows 9 hm3" in line
     assert line.endswith("; and again 3 hm3 on 2001-01-02")
+
+
+def test_smallest_contradiction_is_told_before_the_wider_one(tmp_path: Path) -> None:
+    """Of 10 hm3 the sea is promised 8 and the farm 5; with 3 for the mill it is 6 too much."""
+    case = river(tmp_path, (10,), [delivery(8), serve("farm", 5), serve("mill", 3)])
+    found = reasons(case)
+    assert found.conflicts
+    for conflict in found.conflicts:
+        assert len(conflict.rules) == 2
+        assert conflict.missed == pytest.approx(sum(s.limit for s in conflict.rules) - 10)
+    wide = max((c.within for c in found.conflicts if c.within), key=lambda c: c.missed)
+    assert {side.rule.name for side in wide.rules} == {"sea", "serve_farm", "serve_mill"}
+    assert wide.missed == pytest.approx(6)
+    lines = explained(case)
+    smallest = next(k for k, line in enumerate(lines) if line.startswith("E402 conflict of "))
+    wider = next(k for k, line in enumerate(lines) if line.startswith("E402 wider conflict of 6 "))
+    assert smallest < wider
+
+
+def test_repairs_are_ranked_and_clauses_come_first(tmp_path: Path) -> None:
+    """The lake is to pass on 30 of 22 hm3 above its dead storage of 5: 8 are missing."""
+    case = lake(tmp_path, (10, 4, 3), [delivery(10, at="lake")])
+    found = reasons(case)
+    assert [(a.limit.kind, round(a.volume, 6)) for a in found.alternatives] == [
+        ("rule", 8.0), ("balance", 8.0), ("initial", 8.0),
+    ]  # fmt: skip
+    assert not found.not_alone
+
+
+def test_clause_that_cannot_mend_alone_is_named(tmp_path: Path) -> None:
+    """Lifting one cap leaves the other."""
+    rules = [serve("farm", 6), quota(4, name="low"), quota(5, name="high")]
+    case = river(tmp_path, (20,), rules)
+    (alternative,) = reasons(case).alternatives
+    assert (alternative.limit.rule.name, alternative.volume) == ("serve_farm", pytest.approx(2))
+    places = place(case, 2), place(case, 1)
+    told = "E402 cannot mend it alone: quota 'high' ({}), quota 'low' ({})".format(*places)
+    assert told in explained(case)
+
+
+def test_no_storage_is_lowered_below_nothing(tmp_path: Path) -> None:
+    """12 hm3 are missing and 5 are dead storage: the dam's limit cannot give what is not there."""
+    case = lake(tmp_path, (10, 4), [delivery(15.5, at="lake")])
+    found = reasons(case)
+    assert found.changes[0].gives.sum() == pytest.approx(12)
+    assert "storage_end" not in {alternative.limit.name for alternative in found.alternatives}
 
 
 # --- laws ---------------------------------------------------------------------------------------

@@ -178,7 +178,7 @@ def test_infeasible_goal_is_told_with_its_conflicts(tmp_path: Path) -> None:
     """What they are is for tests/unit/test_conflict.py."""
     with pytest.raises(Infeasible) as raised:
         solve_perfect(asked(tmp_path))
-    head, conflict, change = str(raised.value).splitlines()
+    head, conflict, *_, change = str(raised.value).splitlines()
     assert head.startswith("E402 case, member 2001-01: goal '1 meet all': no allocation")
     assert conflict.startswith("E402 conflict of 1 hm3 (11.57 m3/s) on 2001-01-02: ")
     assert change.startswith("E402 least change: 1 hm3 of minimum_delivery 'sea' (")

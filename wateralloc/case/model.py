@@ -62,6 +62,7 @@ class Case:
         place of the targets of the basin
     files : every case file that was read
     resolved : the case as plain data, after ``extends`` and ``--set``
+    changes : what ``--set`` put in place of the file's: dotted key -> YAML text
     """
 
     name: str
@@ -88,6 +89,7 @@ class Case:
     left_at_end: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
     files: tuple[Path, ...] = ()
     resolved: dict[str, Any] = field(default_factory=dict, repr=False)
+    changes: dict[str, str] = field(default_factory=dict)
     _arrays: dict[tuple[str, ...], Any] = field(default_factory=dict, init=False, repr=False)
 
     @property

@@ -169,6 +169,7 @@ class _Reader:
             issued=issued,
             files=(*chain.files, *([issued.path] if issued else [])),
             resolved={"name": keys.name, **items.plain()},
+            changes=dict(self.changes),
         )
         _warn_of_missing(case)
         return case

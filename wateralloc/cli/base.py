@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import math
 import os
 import shlex
 import shutil
@@ -16,7 +17,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from wateralloc.case import Case
     from wateralloc.comparison import Comparison
+    from wateralloc.comparison.attribution import Question
     from wateralloc.report.pages import Page
     from wateralloc.results import Results
     from wateralloc.timeline import Timeline
@@ -80,6 +82,8 @@ PRICE_NOTE = (
     "shadow price: by how much one unit more of the requirement worsens the first goal it binds"
 )
 
+MENDED_NOTE = "hard limits gave way: these are not the results of the case as it is written"
+
 WORDS: dict[str, dict[str, str]] = {
     "en": {},
     "vi": {
@@ -90,6 +94,8 @@ WORDS: dict[str, dict[str, str]] = {
         "broken rules": "quy tắc bị vi phạm",
         PRICE_NOTE: "giá bóng: thêm một đơn vị yêu cầu làm mục tiêu đầu tiên bị ràng buộc xấu đi "
         "bao nhiêu",
+        MENDED_NOTE: "đã nới các giới hạn cứng: đây không phải kết quả của phương án như đã viết",
+        "mended": "đã nới trong kịch bản",
         "goals, in order": "mục tiêu, theo thứ tự",
         "members": "kịch bản thủy văn",
         "periods": "thời đoạn",
@@ -236,6 +242,22 @@ def run(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder of the results; default: results/<case>.")
     ] = None,
+    ranges: Annotated[
+        bool | None,
+        typer.Option(
+            "--ranges/--no-ranges",
+            help="The least and the most of each delivery that the goals leave open, with perfect "
+            "foresight; default: where that takes little.",
+        ),
+    ] = None,
+    mend: Annotated[
+        bool,
+        typer.Option(
+            "--mend",
+            help="Where hard limits contradict each other, let them give way by the least amount, "
+            "and say so in all results.",
+        ),
+    ] = False,
     lang: Lang = Language.en,
 ) -> None:
     """Solve a case, print its allocation and write its results.
@@ -246,12 +268,28 @@ def run(
     _check_writable(out or Path("results"))
     with _progress("members") as progress:
         from wateralloc import job
+        from wateralloc.foresight.perfect import keeping_faces
+        from wateralloc.foresight.ranges import CHEAP
 
-        results = job.run(case, changes=_parse_changes(changes), progress=progress)
+        with keeping_faces(ranges is not False, CHEAP if ranges is None else math.inf):
+            results = job.run(case, changes=_parse_changes(changes), progress=progress, mend=mend)
         started = time.perf_counter()
         folder = results.write(out or Path("results") / results.manifest["case"])
         written = time.perf_counter() - started
+    _print_mended(results.manifest["mended"], lang)
     _print_run(results, folder, written, lang)
+
+
+def _print_mended(mended: Mapping[str, Sequence[Mapping[str, Any]]], lang: Language) -> None:
+    """Say first what gave way in which member: what follows is not the case as it is written."""
+    if not mended:
+        return
+    say = _words(lang)
+    console.print(say(MENDED_NOTE), style="bold red")
+    for member, of_member in mended.items():
+        for what in of_member:
+            console.print(f"{say('mended')} {member}: {what['text'][lang]}", soft_wrap=True)
+    console.print()
 
 
 def _check_writable(folder: Path, *, is_result: bool = True) -> None:
@@ -575,6 +613,23 @@ def compare(
         list[str] | None,
         typer.Option(metavar="MM-DD", help="Day of the storage; default: 05-01; may be repeated."),
     ] = None,
+    why: Annotated[
+        bool,
+        typer.Option(
+            "--why", help="Of two cases: divide each change over the clauses that differ."
+        ),
+    ] = False,
+    together: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLAUSE,CLAUSE",
+            help="With --why: clauses that are taken as one; may be repeated.",
+        ),
+    ] = None,
+    orders: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --why and more than 8 clauses: orders tried; default: 200."),
+    ] = None,
     changes: Changes = None,
     jobs: Annotated[int, typer.Option(min=1, help="Cases that are run side by side.")] = 1,
     results: Annotated[
@@ -590,10 +645,24 @@ def compare(
     A case is run unless its results are those of the same inputs, options and program; then they
     are read. The tables go to results/comparison/: comparison.csv, figures.csv, by_member.csv,
     differences.csv, comparison.md. All must have the same basin, periods and members.
+
+    With --why each combination of the clauses by which two cases differ is solved too, and
+    attribution.csv and attribution.md say how much of each change is due to each clause.
     """
+    if (together or orders) and not why:
+        hint = "--together" if together else "--orders"
+        raise typer.BadParameter("goes with --why; add it", param_hint=hint)
     folder = out or results / "comparison"
     for place in (results, folder):
         _check_writable(place, is_result=False)
+    question = None
+    if why:
+        from wateralloc.comparison.attribution import read_question
+
+        question = read_question(
+            cases, changes=_parse_changes(changes), results=results, reference=reference,
+            members=member or (), together=[names.split(",") for names in together or ()],
+        )  # fmt: skip
     with _progress("members") as progress:
         from wateralloc.comparison import STORAGE_ON
         from wateralloc.comparison import compare as compare_policies
@@ -607,7 +676,31 @@ def compare(
     from wateralloc.report import compare_table
 
     compare_table.write(comparison, folder, lang)
-    console.print(f"{_words(lang)('results')}: {shown(folder)}/ ({', '.join(compare_table.FILES)})")
+    files = [*compare_table.FILES]
+    if question is not None:
+        files += _explain_difference(question, jobs, orders, folder, lang)
+    console.print(f"{_words(lang)('results')}: {shown(folder)}/ ({', '.join(files)})")
+
+
+def _explain_difference(
+    question: Question, jobs: int, orders: int | None, folder: Path, lang: Language
+) -> Iterable[str]:
+    """Divide the difference of two cases over their clauses, print and write it; names of files."""
+    from wateralloc.comparison.attribution import MOST_ORDERS, answer
+    from wateralloc.report import attribution_table
+
+    with _progress("combinations of clauses") as progress:
+        found = answer(question, jobs=jobs, most_orders=orders or MOST_ORDERS, progress=progress)
+    console.print(attribution_table.title(found, lang), style="bold")
+    for line in (attribution_table.summary(found, lang), *attribution_table.joined(found, lang)):
+        console.print(line, soft_wrap=True)
+    for table in attribution_table.tables(found, lang):
+        _print_frame(
+            table.frame, table.title, _words(lang), shares=table.shares, decimals=table.decimals
+        )
+    console.print()
+    attribution_table.write(found, folder, lang)
+    return attribution_table.FILES
 
 
 def _print_comparison(comparison: Comparison, lang: Language) -> None:

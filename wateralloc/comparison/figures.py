@@ -17,6 +17,8 @@ from wateralloc.timeline import years_between
 
 SCOPES = ("basin", "region", "sector", "region_sector", "province")
 """Who is served, as in ``metrics.csv``."""
+ENDS = ("least", "most")
+"""Ends of the range of a deficit that the goals leave open."""
 PRICES = ("volume_price", "value_price")
 """Starts of the metrics that say what a rule of sharing costs; not every result has them."""
 SERVED = 1 - 1e-9
@@ -68,6 +70,7 @@ def figures_of(
     known = _Metrics(dataset)
     return [
         *_service(known, years),
+        *_left_open(dataset, years),
         *_energy(known, years),
         *_value(dataset, years),
         *_storage(dataset, dates),
@@ -136,6 +139,19 @@ def _service(known: _Metrics, years: _Years) -> Iterator[Figure]:
             yield _plain("time_reliability", scope, name, "1", reliability[name], 1)
     if served:
         yield _worst_province(served)
+
+
+def _left_open(dataset: xr.Dataset, years: _Years) -> Iterator[Figure]:
+    """Least and most deficit of each total at any optimum, of results that have the ranges."""
+    for end in ENDS:
+        values = dataset.get(f"total_deficit_{end}")
+        if values is None:
+            return
+        names = zip(dataset["total_scope"].values, dataset["total_name"].values, strict=True)
+        by_total = values.transpose("total", "member").values
+        for (scope, name), of_total in zip(names, by_total, strict=True):
+            if scope in SCOPES:
+                yield years.mean(f"deficit_{end}", str(scope), str(name), "hm3", of_total, -1)
 
 
 def _worst_province(provinces: Sequence[Figure]) -> Figure:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -42,6 +44,10 @@ DECIDED = 1e-4
 
 WHOLE = 1e-7
 """What a yes or no may be off by."""
+
+
+_KEEPS_FACES: ContextVar[bool] = ContextVar("keeps_faces", default=False)
+_EFFORT: ContextVar[float] = ContextVar("effort", default=np.inf)
 
 
 class _Decided(Exception):
@@ -84,6 +90,20 @@ class StageOptimum:
 
 
 @dataclass(frozen=True)
+class FinalFace:
+    """What all goals of a member leave open.
+
+    Attributes
+    ----------
+    program : with every goal held, lines and decisions of yes or no as they are at the result
+    basis : of the last optimum, to start from
+    """
+
+    program: MemberProgram
+    basis: Any
+
+
+@dataclass(frozen=True)
 class Solution:
     """All members of a case, solved.
 
@@ -95,6 +115,8 @@ class Solution:
     seconds : ``build`` and ``solve``
     convergence : how the passes of each member ended; empty where one pass is all
     records : what goals have to tell, each with the place of its goal, of each member
+    faces : what all goals leave open, of each member; empty where it was not kept
+    effort : what may be spent on its ranges, in linear programs times their columns
     """
 
     period: Period
@@ -105,6 +127,8 @@ class Solution:
     seconds: dict[str, float]
     convergence: tuple[Convergence, ...] = ()
     records: tuple[tuple[tuple[int, Any], ...], ...] = ()
+    faces: tuple[FinalFace, ...] = field(default=(), repr=False)
+    effort: float = np.inf
 
     @property
     def case(self) -> Case:
@@ -299,14 +323,35 @@ class MemberStage(ByPlace):
         self.records.append((self.goal, what))
 
 
+@contextmanager
+def keeping_faces(keep: bool = True, effort: float = np.inf) -> Iterator[None]:
+    """Let cases that are solved within keep what the goals of each member leave open, or not.
+
+    Parameters
+    ----------
+    effort : what may be spent on its ranges, in linear programs times their columns
+    """
+    tokens = _KEEPS_FACES.set(keep), _EFFORT.set(effort)
+    try:
+        yield
+    finally:
+        _KEEPS_FACES.reset(tokens[0])
+        _EFFORT.reset(tokens[1])
+
+
 def solve_perfect(
-    case: Case, progress: Progress | None = None, reference: Reference | None = None
+    case: Case,
+    progress: Progress | None = None,
+    reference: Reference | None = None,
+    keep_faces: bool | None = None,
 ) -> Solution:
     """Solve a case with perfect foresight, member by member, in passes where lines have to move.
 
     Parameters
     ----------
     reference : what each member starts from; default: each starts cold
+    keep_faces : keep what the goals leave open, for :mod:`wateralloc.foresight.ranges`; default: as
+        :func:`keeping_faces` says, else not
 
     Raises
     ------
@@ -322,9 +367,12 @@ def solve_perfect(
     built = time.perf_counter()
     bases = reference.for_members(case.n_members) if reference else []
     combined = reference.combined if reference else None
-    found = Passes(period, horizon, progress, bases=bases, combined=combined).solve()
+    keeps = _KEEPS_FACES.get() if keep_faces is None else keep_faces
+    effort = _EFFORT.get() if keep_faces is None else np.inf
+    passes = Passes(period, horizon, progress, bases=bases, combined=combined, keep_faces=keeps)
+    found = passes.solve()
     seconds = {"build": built - started, "solve": time.perf_counter() - built}
-    return replace(found, seconds=seconds)
+    return replace(found, seconds=seconds, effort=effort)
 
 
 def make_reference(case: Case) -> Reference:
@@ -366,6 +414,7 @@ class Passes:
     combined : all goals in one, which the first pass of each member starts from; of a reference,
         its own
     is_reference : whether to find `combined`, of a single member
+    keep_faces : keep what the goals of each member leave open
     """
 
     period: Period
@@ -377,6 +426,7 @@ class Passes:
     tidy: np.ndarray | None = None
     combined: Combined | None = None
     is_reference: bool = False
+    keep_faces: bool = False
 
     def __post_init__(self) -> None:
         case = self.period.case
@@ -392,6 +442,7 @@ class Passes:
         has_leading = 0 < self.first < len(self.period.goals)
         self.judges = [Judge(case, has_leading) for _ in range(self.n_members)]
         self.faces: list[Face | None] = [None] * self.n_members
+        self.final: list[FinalFace | None] = [None] * self.n_members
         self.x = np.empty((self.n_members, lp.n_columns))
         self.stages: list[tuple[StageOptimum, ...]] = [()] * self.n_members
         self.records: list[tuple[tuple[int, Any], ...]] = [()] * self.n_members
@@ -437,6 +488,7 @@ class Passes:
             {},
             tuple(judge.convergence() for judge in self.judges) if self._is_updated else (),
             tuple(self.records),
+            tuple(face for face in self.final if face is not None),
         )
 
     def _pass(self, active: np.ndarray) -> tuple[np.ndarray, dict[int, Solved]]:
@@ -466,6 +518,7 @@ class Passes:
     def _solve(self, k: int, program: MemberProgram) -> Solved:
         started = time.perf_counter()
         where = f"{self.case.name}, member {self.names[k]}: "
+        tried = program
         is_whole = self.judges[k].next_is_whole
         if not is_whole:
             program = self.faces[k].on(program)
@@ -510,6 +563,7 @@ class Passes:
         if self.is_reference and is_first:
             self.combined = stages.combine()
         self.last[k] = "" if is_whole else stages.optima[-1].name
+        final = self._final_face(k, tried, stages) if self.keep_faces else None
         self._compare(where, sought, stage)
         return Solved(
             stages.optima[-1].x,
@@ -518,7 +572,27 @@ class Passes:
             stages.drift(),
             sum(optimum.iterations for optimum in stages.optima),
             time.perf_counter() - started,
+            final,
         )
+
+    def _final_face(self, k: int, tried: MemberProgram, stages: Stages) -> FinalFace:
+        """What the goals leave open; what only the radius of a pass held back is free again.
+
+        Parameters
+        ----------
+        tried : the program within its region
+        """
+        own, held = self.horizon.stack().member(k), stages.lp
+        is_open = held.col_lower < held.col_upper
+        lower, upper = (
+            np.where(is_open & (limit == of_region), of_own, limit)
+            for limit, of_region, of_own in (
+                (held.col_lower, tried.col_lower, own.col_lower),
+                (held.col_upper, tried.col_upper, own.col_upper),
+            )
+        )
+        basis = stages.bases[stages.optima[-1].name]
+        return FinalFace(replace(held, col_lower=lower, col_upper=upper), basis)
 
     def _with_decisions(
         self, k: int, program: MemberProgram, where: str
@@ -594,6 +668,7 @@ class Passes:
     def _keep(self, k: int, solved: Solved) -> None:
         self.x[k], self.stages[k], self.drift[k] = solved.x, solved.stages, solved.drift
         self.records[k] = solved.records
+        self.final[k] = solved.face
 
     def _judge(
         self,
@@ -698,6 +773,7 @@ class Solved:
     drift: float
     iterations: int
     seconds: float
+    face: FinalFace | None = None
 
 
 def merits_of(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from wateralloc.comparison import Comparison
+from wateralloc.comparison.figures import ENDS
 from wateralloc.errors import listed
 from wateralloc.report.cells import cell, decimals_of
 from wateralloc.results.store import replacing, write_csv
@@ -51,6 +52,10 @@ WORDS = {
         "Worst member": "Kịch bản bất lợi nhất",
         "member": "kịch bản",
         "Least served province": "Tỉnh được đáp ứng thấp nhất",
+        "Each sector: change against": "Từng ngành: thay đổi so với",
+        "none: both policies have optima that are alike in it": "không: hai cơ chế có phương án "
+        "tối ưu như nhau về lượng này",
+        "none": "không",
         "What differs from": "Khác biệt so với",
         "change": "Thay đổi",
         "clause": "Điều khoản",
@@ -84,6 +89,10 @@ TITLES = {
 }  # fmt: skip
 """Headings of the measures."""
 SHARE = "share"
+MIXED = "mixed"
+"""Name of a series of numbers in which some are replaced by a word."""
+SAME = 1e-6
+"""Ends of ranges that differ by less than this [hm3, or hm3 a year] are the same."""
 Key = tuple[str, str, str]
 """Measure, scope and name of a figure."""
 
@@ -160,8 +169,10 @@ class _Maker:
             made += [self.sectors(f"{title}: ", measure, region, mean) for region in regions]
         if len(self.of.policies) > 1:
             title = f"{say('Cost to each region: change against')} {self.of.reference}"
-            scopes = [("deficit", "region"), ("value", "region")]
-            made.append(self.by_name(title, scopes, "change"))
+            made.append(self.changes(title, [("deficit", "region"), ("value", "region")]))
+            if any(key[:2] == (f"deficit_{ENDS[0]}", "sector") for key in self.figures):
+                title = f"{say('Each sector: change against')} {self.of.reference}"
+                made.append(self.changes(title, [("deficit", "sector")]))
         if n_members > 1:
             made.append(self.worst(say("Worst member")))
         return [table for table in made if len(table.frame.columns)]
@@ -206,6 +217,30 @@ class _Maker:
                     columns.append(self.column(key, value, heading))
         return self.table(title, columns)
 
+    def changes(self, title: str, of: Sequence[tuple[str, str]]) -> Table:
+        """Changes against the reference; the title says what a change that is none means."""
+        if any(self.ties(key).any() for key in self.figures if key[:2] in of):
+            title += f" ({self.say('none: both policies have optima that are alike in it')})"
+        return self.by_name(title, of, "change")
+
+    def ties(self, key: Key) -> pd.Series:
+        """Policies whose figure, at some optimum, is the reference's at some optimum of it.
+
+        That is so where the ranges that the goals leave open overlap; one without ranges has its
+        value alone.  Where nothing is left open a figure is what it is, and no tie.
+        """
+        index = self.of.policies.index
+        of_ends = (self.figures.get((f"{key[0]}_{end}", *key[1:])) for end in ENDS)
+        ends = [rows for rows in of_ends if rows is not None]
+        if key not in self.figures or len(ends) < len(ENDS):
+            return pd.Series(False, index)
+        value = self.figures[key]["mean"].reindex(index)
+        least, most = (rows["mean"].reindex(index).fillna(value) for rows in ends)
+        low, high = least[self.of.reference], most[self.of.reference]
+        is_open = (most - least > SAME) | (high - low > SAME)
+        overlaps = (least <= high + SAME) & (low <= most + SAME)
+        return is_open & overlaps & (index != self.of.reference)
+
     def worst(self, title: str) -> Table:
         """Worst value of any member, and which it is."""
         columns = []
@@ -233,7 +268,11 @@ class _Maker:
             empty = self.say("whole")
             named = [self.word("province", of) if of else empty for of in column.fillna("")]
             column = pd.Series(named, index, dtype=object)
-        return heading or self.heading(key), column.rename(SHARE if is_share else None)
+        name = SHARE if is_share else None
+        ties = self.ties(key) if value == "change" else None
+        if ties is not None and ties.any():
+            column, name = column.astype(object).mask(ties, self.say("none")), MIXED
+        return heading or self.heading(key), column.rename(name)
 
     def table(self, title: str, columns: Sequence[tuple[str, pd.Series]]) -> Table:
         """Table of the columns that have a value."""
@@ -242,9 +281,9 @@ class _Maker:
         frame.index.name = self.say("policy")
         shares = tuple(h for h, column in kept.items() if column.name == SHARE)
         decimals = {
-            h: decimals_of(column)
+            h: decimals_of(pd.to_numeric(column, errors="coerce"))
             for h, column in kept.items()
-            if h not in shares and pd.api.types.is_numeric_dtype(column)
+            if h not in shares and (pd.api.types.is_numeric_dtype(column) or column.name == MIXED)
         }
         return Table(title, frame, shares, decimals)
 

@@ -65,6 +65,7 @@ WORDS = {
     "missed": {"en": "Missed, mean", "vi": "Thiếu, trung bình"},
     "worst": {"en": "Worst", "vi": "Nặng nhất"},
     "cost": {"en": "Cost, mean", "vi": "Giá phải trả, trung bình"},
+    "open": {"en": "Left open", "vi": "Khoảng còn để ngỏ"},
     "head": {"en": "Mean head, m", "vi": "Cột nước trung bình, m"},
 }
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -154,7 +155,8 @@ def allocation_summary(results: Results, lang: str = "en") -> pd.DataFrame:
     -------
     DataFrame
         Rows (region, sector); the last of each region, and of all, is its total.  Volumes as in
-        :func:`pivot`, in ``attrs["unit"]``.
+        :func:`pivot`, in ``attrs["unit"]``.  Where the goals leave some deficit open, the last
+        column is by how much it can move at other optima; 0 where it cannot.
     """
     _check_words(("region", "sector"), None, "demand", lang)
     dataset, total = results.dataset, WORDS["total"][lang]
@@ -162,23 +164,46 @@ def allocation_summary(results: Results, lang: str = "en") -> pd.DataFrame:
     cells = _sums(dataset, ["region", "sector"], volumes)
     by_region = _sums(dataset, ["region"], volumes)
     keys: list[tuple[str, str]] = []
+    totals: list[tuple[str, str]] = []
     lines: list[pd.Series] = []
     for region, of_region in by_region.iterrows():
         heading = word(dataset, "region", str(region), lang)
         for (_, sector), cell in cells.loc[[region]].iterrows():
             keys.append((heading, word(dataset, "sector", sector, lang)))
+            totals.append(("region_sector", f"{region}/{sector}"))
             lines.append(cell)
         keys.append((heading, total))
+        totals.append(("region", str(region)))
         lines.append(of_region)
     keys.append((total, total))
+    totals.append(("basin", "all"))
     lines.append(_sums(dataset, [], volumes).iloc[0])
     names = [FIELDS[field][lang] for field in ("region", "sector")]
     index = pd.MultiIndex.from_tuples(keys, names=names)
     table = pd.DataFrame(np.array(lines, float), index=index, columns=list(volumes))
     table["satisfaction"] = _ratio(table["demand"], table["withdrawal"])
     table = table.rename(columns={name: VALUES[name][lang] for name in table.columns})
+    width = _left_open(dataset)
+    if any(width.get(total, 0.0) > 0.0 for total in totals):
+        table[WORDS["open"][lang]] = [width.get(total, 0.0) for total in totals]
     table.attrs["unit"] = UNITS[_unit(dataset, [])][lang]
     return table
+
+
+def _left_open(dataset: xr.Dataset) -> dict[tuple[str, str], float]:
+    """By how much the deficit of each total can move at other optima, mean over members.
+
+    By scope and name, in the unit of the volumes; empty where the ranges were not computed.
+    """
+    if "total_scope" not in dataset:
+        return {}
+    width = (dataset["total_deficit_most"] - dataset["total_deficit_least"]).mean("member").values
+    names = zip(dataset["total_scope"].values, dataset["total_name"].values, strict=True)
+    years = max(1.0, _length(dataset))
+    return {
+        (str(scope), str(name)): float(of_total) / years
+        for (scope, name), of_total in zip(names, width, strict=True)
+    }
 
 
 def rules_summary(results: Results, lang: str = "en") -> pd.DataFrame:

@@ -6,6 +6,7 @@ loss of an outlet); what cannot be 0 stands on a dimension of the items that hav
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,8 +17,9 @@ import xarray as xr
 import wateralloc
 from wateralloc.basin import Basin
 from wateralloc.case import Case
-from wateralloc.errors import ModelError
+from wateralloc.errors import ModelError, SolveError
 from wateralloc.foresight.perfect import Solution
+from wateralloc.foresight.ranges import Ranges, effort_of, find_ranges
 from wateralloc.parts import items_of
 from wateralloc.parts.reservoir import curve_of
 from wateralloc.parts.sink import OUTLET, OUTSIDE
@@ -30,9 +32,16 @@ from wateralloc.results.soft import soft_variables
 from wateralloc.results.store import Results
 from wateralloc.results.variables import MT, NOISE, Variable, clean, text, variable, whole
 
+log = logging.getLogger(__name__)
+
+RANGES = "withdrawal_ranges"
+"""Attribute that says whether the ranges of deliveries were computed."""
+
 
 def collect(solution: Solution, seconds: Mapping[str, float] | None = None) -> Results:
     """Gather the results of a solved case.
+
+    A solution that has its faces also gives the ranges of deliveries that the goals leave open.
 
     Parameters
     ----------
@@ -80,13 +89,62 @@ def collect(solution: Solution, seconds: Mapping[str, float] | None = None) -> R
     variables |= sharing_variables(solution)
     variables |= soft_variables(solution)
     variables |= account_variables(solution)
-    dataset = xr.Dataset(
-        variables, _coordinates(case, dims) | _words(case.basin), _attributes(case)
-    )
+    ranges = _ranges(solution)
+    variables |= _range_variables(ranges) if ranges else {}
+    attributes = _attributes(case) | {RANGES: _told(ranges)}
+    dataset = xr.Dataset(variables, _coordinates(case, dims) | _words(case.basin), attributes)
     _check_finite(dataset)
     _set_encoding(dataset)
-    return Results(
-        dataset, make_manifest(solution, dataset, solution.seconds | dict(seconds or {}))
+    times = solution.seconds | dict(seconds or {})
+    times |= {"ranges": ranges.seconds} if ranges else {}
+    return Results(dataset, make_manifest(solution, dataset, times))
+
+
+def _ranges(solution: Solution) -> Ranges | None:
+    """What the goals leave open, where it was kept; what fails is told, and costs no result."""
+    if not solution.faces:
+        return None
+    effort = effort_of(solution)
+    if effort > solution.effort:
+        log.warning(
+            "the ranges of deliveries are left out: to find them may take %.0f times as long as "
+            "is spent on them unasked; add --ranges for all of them",
+            effort / solution.effort,
+        )
+        return None
+    try:
+        return find_ranges(solution)
+    except SolveError as error:
+        log.warning("%s\nthe ranges of deliveries are left out of the results", error)
+        return None
+
+
+def _range_variables(ranges: Ranges) -> dict[str, Variable]:
+    """Least and most of each withdrawal, and of the deficits of totals, over all optima."""
+    totals, dims = ranges.totals, (*MT, "demand")
+    over = "withdrawal that an optimum of all goals has"
+    found = {
+        "withdrawal_least": variable(
+            dims, clean(ranges.least), f"least {over}", "hm3", "time: sum"
+        ),
+        "withdrawal_most": variable(dims, clean(ranges.most), f"greatest {over}", "hm3",
+                                    "time: sum"),
+        "total_scope": variable("total", text(totals.scope), "scope, as of metrics"),
+        "total_name": variable("total", text(totals.name), "name, as of metrics"),
+    }  # fmt: skip
+    for end, values in (("least", totals.deficit_least), ("most", totals.deficit_most)):
+        what = f"{end} deficit over the horizon, of these demands together, at an optimum"
+        found[f"total_deficit_{end}"] = variable(("member", "total"), clean(values), what, "hm3")
+    return found
+
+
+def _told(ranges: Ranges | None) -> str:
+    """Say in a line whether ranges were computed, and what they are."""
+    if ranges is None:
+        return "not computed"
+    return (
+        "least and most withdrawal over all optima of the goals in their order, lines and "
+        "decisions of yes or no as at the result"
     )
 
 

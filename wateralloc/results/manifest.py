@@ -15,8 +15,9 @@ import numpy as np
 import xarray as xr
 
 import wateralloc
-from wateralloc.case import Case
+from wateralloc.case import Case, bundled_cases
 from wateralloc.foresight.perfect import Solution
+from wateralloc.hydrology import Synthetic
 from wateralloc.solve import OPTIONS
 
 PACKAGES = ("pyomo", "highspy", "numpy", "scipy", "pandas", "xarray", "netCDF4", "pydantic")
@@ -38,6 +39,7 @@ def make_manifest(
         "title": dict(case.title),
         "basin": case.basin.name,
         **identify(case),
+        "members": members,
         "size": {
             "members": case.n_members,
             "periods": case.n_periods,
@@ -58,6 +60,10 @@ def make_manifest(
             }
             for member, convergence in zip(members, solution.convergence, strict=False)
         },
+        "mended": {
+            member: [what.plain() for what in of_member]
+            for member, of_member in getattr(solution, "mended", {}).items()
+        },
         "certificate": {"primal": worst.primal, "dual": worst.dual, "gap": worst.gap},
         "drift": float(np.max(solution.drift, initial=0.0)),
         "balance": _residuals(dataset),
@@ -74,8 +80,11 @@ def identify(case: Case) -> dict[str, Any]:
     A case whose result has the same need not be run again.
     """
     return {
-        "inputs": _hashes(case),
-        "resolved": _portable(case.resolved),
+        "source": _source(case),
+        "changes": portable(case.changes),
+        "inputs": hash_inputs(case),
+        "resolved": portable(case.resolved),
+        "seed": _seed(case),
         "versions": {
             "python": platform.python_version(),
             "wateralloc": wateralloc.__version__,
@@ -119,15 +128,53 @@ def _residuals(dataset: xr.Dataset) -> dict[str, float]:
     }
 
 
-def _hashes(case: Case) -> dict[str, str]:
-    """SHA-256 of every input file, by a name that is the same on every machine."""
+def _source(case: Case) -> dict[str, str | None]:
+    """Where the case was read, in words that hold on every machine; None of one made in code.
+
+    ``case`` is the path from the working directory, or the bare name of a file outside of it;
+    ``shipped`` the name of a case that comes with the package.
+    """
+    if not case.files:
+        return {"case": None, "shipped": None}
+    path = Path(case.files[0]).resolve()
+    here = Path.cwd().resolve()
+    shipped = (name for name, place in bundled_cases().items() if place.resolve() == path)
+    return {
+        "case": path.relative_to(here).as_posix() if path.is_relative_to(here) else path.name,
+        "shipped": next(shipped, None),
+    }
+
+
+def _seed(case: Case) -> int | None:
+    """Start of the random numbers of synthetic members; None where members are of the record."""
+    synthetic = (case.resolved.get("hydrology") or {}).get("synthetic")
+    return None if synthetic is None else Synthetic.model_validate(synthetic).seed
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def hash_inputs(case: Case) -> dict[str, str]:
+    """SHA-256 of every input file, by the names of :func:`input_files`."""
+    hashes = {name: hash_file(path) for name, path in input_files(case).items()}
+    return dict(sorted(hashes.items()))
+
+
+def input_files(case: Case) -> dict[str, Path]:
+    """Every input file, by a name that is the same on every machine; the case file first.
+
+    Files of the basin are named from its folder, others from that of the case file; one elsewhere
+    by its folder and its own name.
+    """
     basin = case.basin.folder.resolve()
     roots = {basin: f"{case.basin.name}/"}
     if case.files:
         roots[Path(case.files[0]).resolve().parent] = ""
     rules = [getattr(rule, "file", None) for rule in case.rules]
     files = [*case.files, *(file for file in rules if isinstance(file, Path)), *case.basin.files]
-    hashes = {}
+    found = {}
     for path in (Path(file).resolve() for file in files):
         names = (
             f"{prefix}{path.relative_to(root).as_posix()}"
@@ -135,16 +182,16 @@ def _hashes(case: Case) -> dict[str, str]:
             if path.is_relative_to(root)
         )
         name = next(names, f"{path.parent.name}/{path.name}")
-        hashes[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return dict(sorted(hashes.items()))
+        found[name] = path
+    return found
 
 
-def _portable(value: Any) -> Any:
+def portable(value: Any) -> Any:
     """Plain data for JSON, with absolute paths cut to their last part."""
     if isinstance(value, Mapping):
-        return {str(key): _portable(item) for key, item in value.items()}
+        return {str(key): portable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_portable(item) for item in value]
+        return [portable(item) for item in value]
     if isinstance(value, Path | str):
         path = Path(value)
         return path.name if path.is_absolute() else str(value)

@@ -16,6 +16,8 @@ BALANCE = (
     "link_out",
 )  # fmt: skip
 """Amounts of ``balance.csv`` before the residual; those of other parts follow it."""
+RANGES = ("withdrawal_least", "withdrawal_most")
+"""What the goals leave open, where it was computed."""
 CLAIMANTS = ("region", "province", "sector", "demand")
 """Who is served: scopes of the metrics of service, and of equity."""
 
@@ -35,6 +37,10 @@ def allocation(dataset: xr.Dataset) -> pd.DataFrame:
     `water_value` is the deficit avoided [hm3] by 1 hm3 more at the demand's node.  A demand with
     sources of its own (``sources.csv``) is shown at the node where it lies, although its water
     comes from others: the withdrawals of ``balance.csv`` at a node then are not those here.
+
+    Where the ranges were computed, `withdrawal_least_hm3` and `withdrawal_most_hm3` are the least
+    and the most that the demand withdraws in the period at any optimum of all goals; equal ones
+    say that the goals fix it.
     """
     demand, withdrawal = dataset["demand_volume"], dataset["withdrawal"]
     return _frame(
@@ -45,6 +51,7 @@ def allocation(dataset: xr.Dataset) -> pd.DataFrame:
         satisfaction=metrics.satisfaction(demand, withdrawal),
         consumption_hm3=dataset["consumption"], return_flow_hm3=dataset["return_flow"],
         water_value=dataset["water_value"],
+        **{f"{name}_hm3": dataset[name] for name in RANGES if name in dataset},
     )  # fmt: skip
 
 
