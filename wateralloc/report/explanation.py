@@ -12,7 +12,7 @@ from wateralloc.units import HM3_PER_M3
 
 if TYPE_CHECKING:
     from wateralloc.case import Case
-    from wateralloc.explain import Award, Cause, Explanation, Loss, Step
+    from wateralloc.explanation import Award, Cause, Explanation, Loss, Step
     from wateralloc.foresight.limits import Limit
 
 NOTHING = 1e-6
@@ -54,6 +54,7 @@ WORDS: dict[str, dict[str, str]] = {
         "now": "now {}",
         "nothing": "No limit that gives way by itself gives it more here: what is gained goes to "
         "others, or to other periods, first.",
+        "only water": "Nobody else has it, and no work is too small: what lacks is water.",
         "worth": "1 hm3 more at {nodes} gives it {rate} hm3, up to {lift} hm3 more",
         "worth between": "1 hm3 more at {nodes} gives it between {low} and {high} hm3: a kink of "
         "the optimum; {lift} hm3 more give {gain} hm3",
@@ -106,6 +107,7 @@ WORDS: dict[str, dict[str, str]] = {
         "now": "hiện là {}",
         "nothing": "Không giới hạn nào, khi nới riêng, đem lại thêm nước ở đây: phần thêm trước "
         "hết về hộ khác hoặc thời đoạn khác.",
+        "only water": "Không ai khác lấy và không công trình nào quá nhỏ: thiếu là thiếu nước.",
         "worth": "thêm 1 triệu m³ tại {nodes} thì được {rate} triệu m³, cho tới {lift} triệu m³",
         "worth between": "thêm 1 triệu m³ tại {nodes} thì được từ {low} đến {high} triệu m³: điểm "
         "gãy của lời giải tối ưu; thêm {lift} thì được {gain} triệu m³",
@@ -179,7 +181,8 @@ def _lines(e: Explanation, lang: str) -> Iterator[str]:
                 yield f"  {_cause_name(case, cause, e.target.demands, lang)}"
                 yield f"    {_cause(case, cause, lang)}"
     if not e.causes:
-        yield say["nothing"]
+        is_physics = e.requested - e.steps[0].left >= e.short - NOTHING
+        yield say["only water" if is_physics else "nothing"]
     yield ""
     yield from _worth(e, lang)
     yield from _losses(e, lang)
@@ -190,7 +193,7 @@ def _lines(e: Explanation, lang: str) -> Iterator[str]:
 def _step(case: Case, step: Step, lang: str) -> str:
     say = WORDS[lang]
     if step.kind in ("rule", "soft_rule"):
-        return _rule(case, step.rule)
+        return rule_name(case, step.rule)
     if step.kind == "goal":
         named = say["goal"].format(step.number, _title(step.goal))
         return named + _goal_place(case, step.goal)
@@ -209,7 +212,7 @@ def _goal_place(case: Case, goal: Any) -> str:
     return ""
 
 
-def _rule(case: Case, rule: Any, label: str = "") -> str:
+def rule_name(case: Case, rule: Any, label: str = "") -> str:
     """Name a rule with its place in the case and its source in law."""
     notes = [
         str(position)
@@ -262,7 +265,7 @@ def _name(case: Case, table: str, name: str, lang: str) -> str:
 def limit_name(case: Case, limit: Limit, lang: str) -> str:
     """Name a limit with its item in words."""
     if limit.kind == "rule":
-        return _rule(case, limit.rule, limit.item)
+        return rule_name(case, limit.rule, limit.item)
     table = {"flow": "links", "storage_end": "nodes", "withdrawal": "demands"}.get(limit.name, "")
     word = _name(case, table, limit.item, lang) if table else limit.item
     text = limit.text(lang).replace(f"'{limit.item}'", word)

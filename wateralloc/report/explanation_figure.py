@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from wateralloc.explain import Explanation
+    from wateralloc.explanation import Explanation
 
 ASKED, TAKEN, GIVEN = "#5b6770", "#c8752d", "#1f6fb4"
 WIDEST = 46

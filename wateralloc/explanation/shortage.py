@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from wateralloc.errors import SolveError
-from wateralloc.explain.causes import NOTHING, Cause, Place, Search, kind_of
+from wateralloc.explanation.causes import NOTHING, Cause, Place, Search, kind_of
 from wateralloc.foresight.limits import Limits
 from wateralloc.foresight.settled import (
     Most,
@@ -101,12 +101,15 @@ class Worth:
     nodes : where
     rates : gain of the target [hm3] by 1 hm3 more, and by the last that there is; least first
     lift, gain : volume for which that holds, and what it gives [hm3]
+    places, parts : balances that gain it, and the share of each
     """
 
     nodes: tuple[str, ...]
     rates: tuple[float, float]
     lift: float
     gain: float
+    places: tuple[Place, ...] = field(repr=False)
+    parts: np.ndarray = field(repr=False)
 
     @property
     def is_one(self) -> bool:
@@ -328,9 +331,10 @@ def _worth(search: Search, target: Target) -> Worth:
         less = -step * rate
     before = max(-less / step, 0.0)
     if found is None:
-        return Worth(tuple(nodes), (0.0, before), cap, 0.0)
+        return Worth(tuple(nodes), (0.0, before), cap, 0.0, tuple(used), parts)
     lift, gain, rates, _ = found
-    return Worth(tuple(nodes), (min(*rates, before), max(*rates, before)), lift, gain)
+    rates = min(*rates, before), max(*rates, before)
+    return Worth(tuple(nodes), rates, lift, gain, tuple(used), parts)
 
 
 # --- what others would lose ----------------------------------------------------------------------

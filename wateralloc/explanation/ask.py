@@ -11,8 +11,8 @@ import numpy as np
 from wateralloc import job
 from wateralloc.case import Case, read_case
 from wateralloc.errors import CaseError, Fault, Findings, Position, listed, or_do, suggest
-from wateralloc.explain.causes import NOTHING
-from wateralloc.explain.shortage import Explanation, Target, explain_shortage
+from wateralloc.explanation.causes import NOTHING
+from wateralloc.explanation.shortage import Explanation, Target, explain_shortage
 from wateralloc.foresight.settled import Settled, settle
 from wateralloc.results import Results
 from wateralloc.results.record import case_of

@@ -13,7 +13,7 @@ import xarray as xr
 from wateralloc import job
 from wateralloc.case import Case
 from wateralloc.errors import CaseError, Fault, Position, listed, or_do, suggest
-from wateralloc.explain.ask import read
+from wateralloc.explanation.ask import read
 from wateralloc.foresight.perfect import Progress
 from wateralloc.results import Results
 from wateralloc.rules import Rule
