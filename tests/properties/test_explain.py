@@ -17,7 +17,7 @@ from tests.properties.basins import LINEAR, MEET, networks
 from tests.small import make_case
 from wateralloc.errors import Infeasible
 from wateralloc.explanation import Cause, Explanation, Target, explain_shortage
-from wateralloc.foresight.settled import Settled, most, settle
+from wateralloc.foresight.settled import Settled, Wanted, most, settle
 from wateralloc.horizon import MemberProgram
 
 BASINS = 200
@@ -45,13 +45,12 @@ def with_less(program: MemberProgram, cause: Cause) -> MemberProgram:
 
 def most_of(settled: Settled, target: Target) -> float:
     """Most that a target is given once all goals are settled."""
-    columns = np.concatenate(
-        [
-            settled.horizon.columns[id(settled.period.model.withdrawal[d])][list(target.periods)]
-            for d in target.demands
-        ]
-    )
-    return most(settled.faces[-1].program, columns).value
+    model = settled.period.model
+    columns = [
+        settled.horizon.columns[id(model.withdrawal[d])][list(target.periods)]
+        for d in target.demands
+    ]
+    return most(settled.faces[-1].program, Wanted(np.concatenate(columns))).value
 
 
 def check(e: Explanation, counts: Counter[str]) -> None:

@@ -33,6 +33,9 @@ def explain(
     region: Annotated[str, typer.Option(help="All users of a region, together.")] = "",
     province: Annotated[str, typer.Option(help="All users of a province, together.")] = "",
     sector: Annotated[str, typer.Option(help="All users of a sector, together.")] = "",
+    plant: Annotated[
+        str, typer.Option(help="Plant, instead of users: why it makes less than its capacity.")
+    ] = "",
     period: Annotated[
         str,
         typer.Option(
@@ -69,11 +72,11 @@ def explain(
         from wateralloc.explanation import explain as find_reasons
         from wateralloc.report import explanation
 
-        is_named = any((demand, region, province, sector))
+        is_named = any((demand, region, province, sector, plant))
         found = find_reasons(
-            source, demand=demand, region=region, province=province, sector=sector, period=period,
-            member=member, worst=worst or (0 if is_named else 3), changes=_parse_changes(changes),
-            progress=progress,
+            source, demand=demand, region=region, province=province, sector=sector, plant=plant,
+            period=period, member=member, worst=worst or (0 if is_named else 3),
+            changes=_parse_changes(changes), progress=progress,
         )  # fmt: skip
     if as_json:
         _print_json([explanation.as_data(one, lang) for one in found])
