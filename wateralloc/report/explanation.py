@@ -20,7 +20,7 @@ NOTHING = 1e-6
 SHOWN, NAMED = 8, 4
 """Losses that are told one by one, and names in a list."""
 SMALL = 1e-3
-"""Share of the shortage below which a loss is not told."""
+"""Share of the shortage below which what is taken or lost is not told by itself."""
 WORDS: dict[str, dict[str, str]] = {
     "en": {
         "all": "all users",
@@ -43,6 +43,7 @@ WORDS: dict[str, dict[str, str]] = {
         "environmental_flow": "environmental flows",
         "goal": "goal {}: {}",
         "open": "nobody: the goals leave it open",
+        "few": "{} other clauses, together",
         "award": "{rule}: {claimant} asks {claim} hm3 and is settled at level {level}, in round "
         "{round}",
         "beside": " with {}",
@@ -96,6 +97,7 @@ WORDS: dict[str, dict[str, str]] = {
         "environmental_flow": "dòng chảy tối thiểu",
         "goal": "mục tiêu {}: {}",
         "open": "không ai: các mục tiêu để ngỏ",
+        "few": "{} điều khoản khác, cộng lại",
         "award": "{rule}: {claimant} yêu cầu {claim} triệu m³, được ấn định ở mức {level}, vòng "
         "{round}",
         "beside": " cùng với {}",
@@ -180,13 +182,16 @@ def _lines(e: Explanation, lang: str) -> Iterator[str]:
         yield f"  {name:<{wide[0]}}  {value:>{wide[1]}}  {meaning}"
     yield ""
     yield f"{say['steps']} [{of}]"
-    taken = [step for step in e.steps if step.taken > NOTHING]
+    taken, rest = _told(e)
     width = max(len(cell(step.taken)) for step in taken)
     for step in taken:
         yield f"  {cell(step.taken):>{width}}  {_step(case, step, lang)}"
         for award in e.awards:
             if step.kind == "goal" and award.goal == step.number:
                 yield f"  {'':>{width}}    {_award(case, award, lang)}"
+    if rest:
+        few = cell(sum(step.taken for step in rest))
+        yield f"  {few:>{width}}  {say['few'].format(len(rest))}"
     yield ""
     for heading, is_user in (("limits", False), ("users", True)):
         causes = [cause for cause in e.causes if (cause.kind == "user") == is_user]
@@ -203,6 +208,13 @@ def _lines(e: Explanation, lang: str) -> Iterator[str]:
     yield from _losses(e, lang)
     if e.causes:
         yield say["settled"]
+
+
+def _told(e: Explanation) -> tuple[list[Step], list[Step]]:
+    """Steps that are told one by one, and those that take hardly anything."""
+    taken = [step for step in e.steps if step.taken > NOTHING]
+    least = SMALL * e.short
+    return [s for s in taken if s.taken >= least], [s for s in taken if s.taken < least]
 
 
 def _step(case: Case, step: Step, lang: str) -> str:
@@ -297,8 +309,10 @@ def _cause_name(case: Case, cause: Cause, own: Sequence[str], lang: str) -> str:
         if cause.kind == "user"
         else limit_name(case, cause.limit, lang)
     )
-    now = say["now"].format(_amount(case, cause, cause.now, lang))
-    return f"{named}, {periods(case, cause.periods, lang)}, {now}"
+    text = f"{named}, {periods(case, cause.periods, lang)}"
+    if abs(cause.now) <= NOTHING:  # the limit compares two amounts and has none of its own
+        return text
+    return f"{text}, {say['now'].format(_amount(case, cause, cause.now, lang))}"
 
 
 def _amount(case: Case, cause: Cause, volume: float, lang: str) -> str:
@@ -466,5 +480,5 @@ def _clause(step: Step) -> str:
 def figure_data(explanation: Explanation, lang: str = "en") -> tuple[list[str], np.ndarray]:
     """Names and volumes of the steps from what is requested to what is delivered."""
     case = explanation.settled.case
-    taken = [step for step in explanation.steps if step.taken > NOTHING]
+    taken, _ = _told(explanation)
     return [_step(case, s, lang) for s in taken], np.array([s.taken for s in taken])
