@@ -11,7 +11,7 @@ INPUTS := pyproject.toml constraints.txt
 CASE ?= pilot_sharing
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format bench bench-full docs validation pilot constraints clean
+.PHONY: help run test lint types format bench bench-full docs validation pilot why constraints clean
 
 help:
 	@echo "make run         set up, and run case $(CASE) (CASE=name for another)"
@@ -21,6 +21,7 @@ help:
 	@echo "make docs        the manual, in docs/_build/html"
 	@echo "make validation  results beside the record, docs/validation/red_river.md, written anew"
 	@echo "make pilot       ways of sharing side by side, docs/pilot.md, written anew"
+	@echo "make why         a drought explained, docs/why.md, written anew"
 	@echo "make constraints freeze the newest versions that fit into constraints.txt"
 	@echo "make clean       remove what was made, .venv included"
 
@@ -86,6 +87,11 @@ pilot: $(VENV)/.stamp-docs
 	@echo "== ways of sharing side by side (some minutes)"
 	@$(BIN)/python -m docs.pilot
 	@echo "docs/pilot.md"
+
+why: $(VENV)/.stamp-docs
+	@echo "== a drought explained (some minutes)"
+	@$(BIN)/python -m docs.why
+	@echo "docs/why.md"
 
 # An environment of its own, so that no version is kept only because it is there.
 constraints:

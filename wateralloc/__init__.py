@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from wateralloc.comparison import Comparison, compare
     from wateralloc.ensemble import run_ensemble, run_sweep
     from wateralloc.errors import Infeasible, InputError, WaterAllocError
-    from wateralloc.explain import explain, rule_cost
+    from wateralloc.explanation import explain, rule_cost
     from wateralloc.job import run
     from wateralloc.pyomo_model import to_pyomo
     from wateralloc.results import Results
@@ -51,10 +51,10 @@ _HOME = {
     "Timeline": "timeline",
     "WaterAllocError": "errors",
     "compare": "comparison",
-    "explain": "explain",
+    "explain": "explanation",
     "read_basin": "basin",
     "read_case": "case",
-    "rule_cost": "explain",
+    "rule_cost": "explanation",
     "run": "job",
     "run_ensemble": "ensemble",
     "run_sweep": "ensemble",

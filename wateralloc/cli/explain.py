@@ -33,6 +33,9 @@ def explain(
     region: Annotated[str, typer.Option(help="All users of a region, together.")] = "",
     province: Annotated[str, typer.Option(help="All users of a province, together.")] = "",
     sector: Annotated[str, typer.Option(help="All users of a sector, together.")] = "",
+    plant: Annotated[
+        str, typer.Option(help="Plant, instead of users: why it makes less than its capacity.")
+    ] = "",
     period: Annotated[
         str,
         typer.Option(
@@ -62,15 +65,18 @@ def explain(
     Without a name the three users that lack most are explained. With --rule it says what a rule
     costs and whom. A case without a solution is told why it has none.
     """
+    if rule:
+        _explain_rule(source, rule, member, changes, as_json, lang)
+        return
     with _progress("explain") as progress:
-        from wateralloc.explain import explain as find_reasons
+        from wateralloc.explanation import explain as find_reasons
         from wateralloc.report import explanation
 
-        is_named = any((demand, region, province, sector))
+        is_named = any((demand, region, province, sector, plant))
         found = find_reasons(
-            source, demand=demand, region=region, province=province, sector=sector, period=period,
-            member=member, worst=worst or (0 if is_named else 3), changes=_parse_changes(changes),
-            progress=progress,
+            source, demand=demand, region=region, province=province, sector=sector, plant=plant,
+            period=period, member=member, worst=worst or (0 if is_named else 3),
+            changes=_parse_changes(changes), progress=progress,
         )  # fmt: skip
     if as_json:
         _print_json([explanation.as_data(one, lang) for one in found])
@@ -87,3 +93,19 @@ def explain(
 
         write_figure(found, figure, lang)
         console.print(shown(figure))
+
+
+def _explain_rule(
+    source: str, rule: str, member: str, changes: list[str] | None, as_json: bool, lang: Language
+) -> None:
+    with _progress("members") as progress:
+        from wateralloc.explanation import rule_cost
+        from wateralloc.report import rule_cost as shown_cost
+
+        cost = rule_cost(
+            source, rule, member=member, changes=_parse_changes(changes), progress=progress
+        )
+    if as_json:
+        _print_json(shown_cost.as_data(cost))
+    else:
+        _print_utf8(shown_cost.text(cost, lang))

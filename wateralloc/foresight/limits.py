@@ -84,7 +84,7 @@ class Limit:
     kind: str
     name: str
     item: str
-    rule: Rule | None = None
+    rule: Rule | None = field(default=None, compare=False)
 
     @property
     def is_known(self) -> bool:

@@ -9,7 +9,6 @@ limit that gives way moves the allocation as they say, as long as no other limit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -55,6 +54,39 @@ class Most:
     by_row: np.ndarray
     by_column: np.ndarray
     basis: Any = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A weighed sum of columns, and a constant.
+
+    Attributes
+    ----------
+    columns, weights : one each a term
+    """
+
+    columns: np.ndarray
+    weights: np.ndarray | float = 1.0
+    constant: float = 0.0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is the sum of its columns."""
+        return np.ndim(self.weights) == 0
+
+    def cost(self, n_columns: int) -> np.ndarray:
+        """Weight of every column (column)."""
+        cost = np.zeros(n_columns)
+        np.add.at(cost, self.columns, self.weights)
+        return cost
+
+    def value(self, x: np.ndarray) -> float:
+        """Value at columns."""
+        return float(np.sum(self.weights * x[self.columns]) + self.constant)
+
+    def negative(self) -> Wanted:
+        """The sum with the other sign."""
+        return Wanted(self.columns, -np.asarray(self.weights), -self.constant)
 
 
 @dataclass(frozen=True)
@@ -157,22 +189,17 @@ def settle(case: Case) -> Settled:
     return start.again(program)
 
 
-def most(
-    program: MemberProgram,
-    columns: np.ndarray,
-    weights: np.ndarray | float = 1.0,
-    start: Any = None,
-) -> Most:
-    """Find the most that a weighed sum of columns can be.
+def most(program: MemberProgram, wanted: Wanted, start: Any = None) -> Most:
+    """Find the most that a sum of columns can be.
 
     Raises
     ------
     Infeasible, Uncertified, SolveError
     """
-    cost = np.zeros(program.col_lower.size)
-    np.add.at(cost, columns, weights)
+    cost = wanted.cost(program.col_lower.size)
     stages = Stages(program, "explain: ", start=start)
-    found = stages.optimise("most", cost, "maximise", cost_scale=float(np.abs(cost).max()) or 1.0)
+    scale = float(np.abs(cost).max()) or 1.0
+    found = stages.optimise("most", cost, "maximise", wanted.constant, cost_scale=scale)
     by_column = cost - program.matrix.T @ found.y
     return Most(found.objective, found.x, found.y, by_column, stages.bases["most"])
 
@@ -190,14 +217,9 @@ def is_within(program: MemberProgram, x: np.ndarray, tolerance: float = 1e-7) ->
     return True
 
 
-def with_row(
-    program: MemberProgram, columns: Sequence[int] | np.ndarray, lower: float
-) -> MemberProgram:
-    """The program with one more row: the sum of some columns is at least an amount."""
-    n_columns = program.col_lower.size
-    row = sp.csr_matrix(
-        (np.ones(len(columns)), (np.zeros(len(columns), int), columns)), shape=(1, n_columns)
-    )
+def with_row(program: MemberProgram, wanted: Wanted, lower: float) -> MemberProgram:
+    """The program with one more row: a sum of columns is at least an amount."""
+    row = sp.csr_matrix(wanted.cost(program.col_lower.size)[None])
     matrix = sp.vstack([program.matrix.tocsr(), row]).tocsc()
     matrix.sort_indices()
     return MemberProgram(
@@ -206,7 +228,7 @@ def with_row(
         matrix.data,
         program.col_lower,
         program.col_upper,
-        np.append(program.row_lower, lower),
+        np.append(program.row_lower, lower - wanted.constant),
         np.append(program.row_upper, np.inf),
     )
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wateralloc.report.cells import cell
-from wateralloc.report.explanation import VOLUME, WORDS, figure_data, title
+from wateralloc.report.explanation import WORDS, figure_data, title, unit_of
 from wateralloc.report.figures import save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from wateralloc.explain import Explanation
+    from wateralloc.explanation import Explanation
 
 ASKED, TAKEN, GIVEN = "#5b6770", "#c8752d", "#1f6fb4"
 WIDEST = 46
@@ -69,7 +69,7 @@ def _draw(axes: Axes, e: Explanation, lang: str) -> None:
     axes.set_yticks(places, [_wrapped(label) for label in labels])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.12 * e.requested)
-    axes.set_xlabel(VOLUME[lang])
+    axes.set_xlabel(unit_of(e, lang))
     axes.set_title(title(e, lang), loc="left", fontsize=9)
 
 

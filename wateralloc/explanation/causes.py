@@ -15,7 +15,7 @@ import numpy as np
 
 from wateralloc.errors import Infeasible, Uncertified
 from wateralloc.foresight.limits import Limit, Limits
-from wateralloc.foresight.settled import Most, Settled, most
+from wateralloc.foresight.settled import Most, Settled, Wanted, most
 from wateralloc.horizon import MemberProgram
 
 SMALL = 1e-7
@@ -24,16 +24,15 @@ NOTHING = 1e-6
 """Volumes up to this [hm3] are none."""
 SAME = 0.002
 """A response within this share of what the rate says is linear."""
-TRIES = 6
+TRIES = 10
 """Volumes that are tried for one limit."""
 USERS = ("withdrawal", "drawn")
 STOCKS = ("storage_end", "aquifer_end", "channel_end")
 """Variables of users, and of what is stored."""
 ALIKE = 0.5
 """Of a limit in several periods those move whose rate is at least this share of the largest."""
-LEAST_PART = 1e-3
-"""Part of what would be needed below which a limit that gives nothing is taken for one that never
-does."""
+TOLD = 1e-3
+"""Share of a shortage below which what a limit gives is not told."""
 
 
 @dataclass(frozen=True)
@@ -119,19 +118,19 @@ class Search:
 
     Attributes
     ----------
-    columns : those of the target; it is their sum
+    wanted : the target, as a sum of columns
     short : what the target lacks [hm3]
     best : most of the target on the last face
     """
 
     settled: Settled
     limits: Limits
-    columns: np.ndarray
+    wanted: Wanted
     short: float
     best: Most
 
     def __post_init__(self) -> None:
-        self._own = {int(c) for c in self.columns}
+        self._own = {int(c) for c in self.wanted.columns} if self.wanted.is_plain else set()
 
     # --- candidates
 
@@ -187,7 +186,7 @@ class Search:
         program = moved(self.settled.program, places, volumes)
         try:
             again = self.settled.again(program)
-            found = most(again.faces[-1].program, self.columns, start=self.best.basis)
+            found = most(again.faces[-1].program, self.wanted, start=self.best.basis)
         except (Infeasible, Uncertified):
             return np.nan, None
         return found.value - self.best.value, found
@@ -236,7 +235,7 @@ class Search:
         gives the point at which it bends: where both lines meet.
         """
         volume = cap
-        widest: tuple[float, float] | None = None
+        nearest: tuple[float, float] | None = None
         for _ in range(TRIES):
             gain, found = self.gain(places, parts * volume)
             if found is None:
@@ -244,18 +243,18 @@ class Search:
                 continue
             if rate > SMALL and abs(gain - rate * volume) <= SAME * rate * volume + NOTHING / 10:
                 return volume, gain, (rate, rate), True
-            if gain > NOTHING and widest is None:
-                widest = volume, gain
+            if gain > NOTHING:
+                nearest = volume, gain
             if rate <= SMALL:
                 break
             there = float(parts @ [place.price(found) for place in places])
             bend = (gain - there * volume) / (rate - there) if there < rate - SMALL else 0.0
-            volume = bend if LEAST_PART * volume < bend < 0.99 * volume else volume / 4
-            if volume < LEAST_PART * cap:
+            volume = bend if NOTHING < bend < 0.99 * volume else volume / 4
+            if rate * volume < NOTHING:
                 break
-        if widest is None:
+        if nearest is None or nearest[1] < TOLD * self.short:
             return None
-        volume, gain = widest
+        volume, gain = nearest
         mean = gain / volume
         return volume, gain, (min(rate, mean), max(rate, mean)), False
 
@@ -270,7 +269,8 @@ def _place(
     if is_user and not is_lower:
         return None  # that another asked more is nothing that gives way
     step = -1.0 if is_lower else 1.0
-    limit = low if is_lower else np.inf
+    # what is allowed is tried up to twice what it is
+    limit = low if is_lower else high if high > 0 else np.inf
     # that nothing flows back is no limit that could give way
     return (
         Place(number, is_row, is_lower, step, price * step, limit)

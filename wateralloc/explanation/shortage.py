@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from wateralloc.errors import SolveError
-from wateralloc.explain.causes import NOTHING, Cause, Place, Search, kind_of
+from wateralloc.explanation.causes import NOTHING, Cause, Place, Search, kind_of
 from wateralloc.foresight.limits import Limits
 from wateralloc.foresight.settled import (
     Most,
     Settled,
+    Wanted,
     is_within,
     most,
     with_row,
@@ -44,16 +45,24 @@ ONE_STEP = 1e-3
 
 @dataclass(frozen=True)
 class Target:
-    """Users in some periods, whose shortage is explained.
+    """Users, or plants, in some periods, whose shortage is explained.
 
     Attributes
     ----------
+    demands : users; what they lack is demand less withdrawal [hm3]
+    plants : in place of users; what they lack is energy at their capacity less energy [GWh]
     group : how they are named, where they are: field (region, province, sector, demand) and name
     """
 
     demands: tuple[str, ...]
     periods: tuple[int, ...]
     group: tuple[tuple[str, str], ...] = ()
+    plants: tuple[str, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """Unit of what is explained."""
+        return "GWh" if self.plants else "hm3"
 
 
 @dataclass(frozen=True)
@@ -101,12 +110,15 @@ class Worth:
     nodes : where
     rates : gain of the target [hm3] by 1 hm3 more, and by the last that there is; least first
     lift, gain : volume for which that holds, and what it gives [hm3]
+    places, parts : balances that gain it, and the share of each
     """
 
     nodes: tuple[str, ...]
     rates: tuple[float, float]
     lift: float
     gain: float
+    places: tuple[Place, ...] = field(repr=False)
+    parts: np.ndarray = field(repr=False)
 
     @property
     def is_one(self) -> bool:
@@ -185,21 +197,18 @@ def explain_shortage(settled: Settled, target: Target) -> Explanation:
     SolveError
         One of the programs could not be solved.
     """
-    case, model, horizon = settled.case, settled.period.model, settled.horizon
-    times = np.array(target.periods)
-    columns = np.concatenate(
-        [horizon.columns[id(model.withdrawal[d])][times] for d in target.demands]
-    )
-    requested = sum(float(horizon.array(model.demand[d])[0, times].sum()) for d in target.demands)
-    delivered = float(settled.x[columns].sum())
-    steps, best = _steps(settled, columns, requested)
+    case = settled.case
+    wanted, requested = wanted_of(settled, target)
+    delivered = wanted.value(settled.x)
+    steps, best = _steps(settled, wanted, requested)
     if best.value - delivered > NOTHING:
         steps.append(Step("free", delivered, best.value - delivered))
-    least = -most(settled.faces[-1].program, columns, -1.0).value
+    least = -most(settled.faces[-1].program, wanted.negative()).value
     last_hard = max((k for k, s in enumerate(steps) if s.goal is None and s.kind != "free"))
-    search = Search(settled, Limits(settled.period, horizon), columns, requested - best.value, best)
-    causes = _causes(search, settled, columns) if search.short > NOTHING else ()
-    first, losses = _first(settled, target, columns, min(requested, steps[last_hard].left), best)
+    limits = Limits(settled.period, settled.horizon)
+    search = Search(settled, limits, wanted, requested - best.value, best)
+    causes = _causes(search, settled) if search.short > NOTHING else ()
+    first, losses = _first(settled, target, wanted, min(requested, steps[last_hard].left), best)
     return Explanation(
         case.members[0].name,
         target,
@@ -218,17 +227,40 @@ def explain_shortage(settled: Settled, target: Target) -> Explanation:
     )
 
 
+def wanted_of(settled: Settled, target: Target) -> tuple[Wanted, float]:
+    """What a target is given, as a sum of columns, and what it asks.
+
+    Of a plant: its energy by the lines that the result has, and its energy at its capacity.
+    """
+    horizon, model = settled.horizon, settled.period.model
+    times = np.array(target.periods)
+    if not target.plants:
+        columns = [horizon.columns[id(model.withdrawal[d])][times] for d in target.demands]
+        asked = [horizon.array(model.demand[d])[0, times] for d in target.demands]
+        return Wanted(np.concatenate(columns)), float(np.sum(asked))
+    energy = next(q for q in settled.period.quantities() if q.name == "energy")
+    places, weights, constant = [], [], 0.0
+    for plant in target.plants:
+        terms = horizon.terms(energy.values[plant])
+        constant += float(terms.constant[0, times].sum())
+        places += [column[times] for column in terms.columns]
+        weights += [coefficient[0, times] for coefficient in terms.coefficients]
+    full = [horizon.array(model.energy_capacity[p])[0, times] for p in target.plants]
+    wanted = Wanted(np.concatenate(places), np.concatenate(weights), constant)
+    return wanted, float(np.sum(full))
+
+
 # --- who has the water ---------------------------------------------------------------------------
 
 
-def _steps(settled: Settled, columns: np.ndarray, requested: float) -> tuple[list[Step], Most]:
+def _steps(settled: Settled, wanted: Wanted, requested: float) -> tuple[list[Step], Most]:
     """What each clause leaves of what the target could be given, and the most in the end."""
     best: Most | None = None
     steps: list[Step] = []
     left = requested
     for kind, rule, face, program in _programs(settled):
         if best is None or not is_within(program, best.x):
-            best = most(program, columns, start=best.basis if best else None)
+            best = most(program, wanted, start=best.basis if best else None)
         value = min(best.value, left)
         goal = face.goal if face else None
         steps.append(Step(kind, value, left - value, rule, goal, face.number if face else 0))
@@ -274,7 +306,7 @@ def _programs(settled: Settled) -> Iterator[tuple[str, Rule | None, Any, MemberP
 # --- what holds it back --------------------------------------------------------------------------
 
 
-def _causes(search: Search, settled: Settled, columns: np.ndarray) -> tuple[Cause, ...]:
+def _causes(search: Search, settled: Settled) -> tuple[Cause, ...]:
     """Limits that give the target more, and users that take the water, by what they give."""
     by_limit = search.candidates(search.best)
     tries = MOST_TRIED
@@ -282,7 +314,7 @@ def _causes(search: Search, settled: Settled, columns: np.ndarray) -> tuple[Caus
         # a goal holds the target where it is; what stands behind shows on the faces before it
         tries = MOST_LIMITS
         for face in reversed(settled.faces[:-1]):
-            found = most(face.program, columns, start=search.best.basis)
+            found = most(face.program, search.wanted, start=search.best.basis)
             by_limit = search.candidates(found)
             if by_limit:
                 break
@@ -311,7 +343,9 @@ def _worth(search: Search, target: Target) -> Worth:
     """What more water at the nodes of the target would give it."""
     case = search.settled.case
     table, sources = case.basin.tables["demands"], case.basin.tables["sources"]
-    nodes: dict[str, None] = {}
+    links = case.basin.tables["links"]
+    plants = case.basin.tables["hydropower"]
+    nodes = {str(links.at[plants.at[p, "link"], "from"]): None for p in target.plants}
     for demand in target.demands:
         own = list(sources["node"][sources["demand"] == demand]) or [table.at[demand, "node"]]
         nodes |= dict.fromkeys(own)
@@ -328,32 +362,33 @@ def _worth(search: Search, target: Target) -> Worth:
         less = -step * rate
     before = max(-less / step, 0.0)
     if found is None:
-        return Worth(tuple(nodes), (0.0, before), cap, 0.0)
+        return Worth(tuple(nodes), (0.0, before), cap, 0.0, tuple(used), parts)
     lift, gain, rates, _ = found
-    return Worth(tuple(nodes), (min(*rates, before), max(*rates, before)), lift, gain)
+    rates = min(*rates, before), max(*rates, before)
+    return Worth(tuple(nodes), rates, lift, gain, tuple(used), parts)
 
 
 # --- what others would lose ----------------------------------------------------------------------
 
 
 def _first(
-    settled: Settled, target: Target, columns: np.ndarray, wanted: float, best: Most
+    settled: Settled, target: Target, wanted: Wanted, amount: float, best: Most
 ) -> tuple[float, tuple[Loss, ...]]:
     """What the target is given where it comes before all goals, and what others then lose."""
-    if wanted - best.value <= NOTHING:
+    if amount - best.value <= NOTHING:
         return best.value, ()
-    wanted -= CERTAIN * wanted
+    amount -= CERTAIN * amount
     try:
-        again = settled.again(with_row(settled.program, columns, wanted), is_warm=False)
+        again = settled.again(with_row(settled.program, wanted, amount), is_warm=False)
     except SolveError:  # rounding: the target is then told what it has
         return best.value, ()
-    return wanted, tuple(_losses(settled, again, target))
+    return amount, tuple(_losses(settled, again, target))
 
 
 def _losses(before: Settled, after: Settled, target: Target) -> Iterator[Loss]:
     """What is less after than before, the largest first within each kind."""
     model = before.period.model
-    found = []
+    found: list[Loss] = []
     inside = set(target.demands)
     for d in model.demand_name:
         change = before.value(model.withdrawal[d]) - after.value(model.withdrawal[d])
@@ -363,6 +398,8 @@ def _losses(before: Settled, after: Settled, target: Target) -> Iterator[Loss]:
     for quantity in before.period.quantities():
         if quantity.name == "energy":
             for plant, expression in quantity.values.items():
+                if plant in target.plants:
+                    continue
                 lost = before.value(expression) - after.value(expression)
                 found.append(Loss("energy", plant, float(lost.sum()), "GWh"))
     for kind, variables in (("storage", model.storage_end), ("storage", model.aquifer_end)):

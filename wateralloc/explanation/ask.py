@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,8 @@ import numpy as np
 from wateralloc import job
 from wateralloc.case import Case, read_case
 from wateralloc.errors import CaseError, Fault, Findings, Position, listed, or_do, suggest
-from wateralloc.explain.causes import NOTHING
-from wateralloc.explain.shortage import Explanation, Target, explain_shortage
+from wateralloc.explanation.causes import NOTHING
+from wateralloc.explanation.shortage import Explanation, Target, explain_shortage
 from wateralloc.foresight.settled import Settled, settle
 from wateralloc.results import Results
 from wateralloc.results.record import case_of
@@ -31,6 +31,7 @@ def explain(
     region: str = "",
     province: str = "",
     sector: str = "",
+    plant: str = "",
     period: str = "",
     member: str = "",
     worst: int = 0,
@@ -43,6 +44,7 @@ def explain(
     ----------
     source : a case in memory, its path or name, or the folder of a result
     demand, region, province, sector : users, those that meet all that are given; default: all
+    plant : in place of users: why it makes less than at its capacity
     period : ``2031-02-21`` (the period of a day), ``2031-02``, ``2031`` or ``FROM..TO``; default:
         the whole horizon
     member : hydrology; default: the one in which these users are shortest
@@ -71,15 +73,19 @@ def explain(
     """
     case, results = read(source, changes or {})
     named = {"demand": demand, "region": region, "province": province, "sector": sector}
-    users = choose_users(case, named)
+    users = choose_users(case, named) if not plant else []
+    if plant:
+        _check_name(Position("--plant"), "plant", plant, case.basin.tables["hydropower"].index)
     places = choose_periods(case, period)
     if results is None and not member and case.n_members > 1:
         results = job.run(case)
-    k = choose_member(case, member, users, places, results)
+    k = choose_member(case, member, users, places, results, plant)
     settled = settle(case.with_members([k]))
     group = tuple((field, name) for field, name in named.items() if name)
     targets = [Target(tuple(users), tuple(places), group)]
-    if worst:
+    if plant:
+        targets = [Target((), tuple(places), plants=(plant,))]
+    elif worst:
         lacks = {d: _lack(settled, d, places) for d in users}
         ranked = sorted((d for d in users if lacks[d] > NOTHING), key=lambda d: (-lacks[d], d))
         targets = [Target((d,), tuple(places)) for d in ranked[:worst]]
@@ -127,10 +133,10 @@ def choose_users(case: Case, named: Mapping[str, str]) -> list[str]:
     for field, name in named.items():
         if not name:
             continue
-        if name not in known[field]:
-            near = or_do(suggest(name, known[field]), f"known: {listed(known[field])}")
-            text = f"no {field} is called '{name}'{near}"
-            findings.add(Position(f"--{field}"), "E380", text, CaseError)
+        try:
+            _check_name(Position(f"--{field}"), field, name, known[field])
+        except CaseError as error:
+            findings.faults += [(fault, CaseError) for fault in error.faults]
             continue
         keep &= (table.index if field == "demand" else table[field]).to_numpy() == name
     findings.raise_if_any()
@@ -178,17 +184,37 @@ def choose_member(
     users: Sequence[str],
     places: Sequence[int],
     results: Results | None,
+    plant: str = "",
 ) -> int:
-    """Place of the member that is named; without a name, of that in which users lack most."""
+    """Place of the member that is named; without a name, of that which is worst for them."""
     names = [member.name for member in case.members]
     if name:
-        if name not in names:
-            near = or_do(suggest(name, names), f"members are {listed(names, 30)}")
-            text = f"no member is called '{name}'{near}"
-            raise CaseError([Fault(Position("--member"), "E380", text)])
+        check_member(case, name)
         return names.index(name)
     if results is None or len(names) == 1:
         return 0
-    deficit = results.dataset["deficit"].sel(demand=list(users)).isel(time=list(places))
-    by_member = deficit.sum(["time", "demand"]).to_series()
+    if plant:
+        lost = -results.dataset["energy"].sel(plant=[plant]).isel(time=list(places))
+        by_member = lost.sum(["time", "plant"]).to_series()
+    else:
+        deficit = results.dataset["deficit"].sel(demand=list(users)).isel(time=list(places))
+        by_member = deficit.sum(["time", "demand"]).to_series()
     return names.index(str(by_member[[n for n in names if n in by_member.index]].idxmax()))
+
+
+def check_member(case: Case, name: str) -> None:
+    """Check that the case has a member of a name.
+
+    Raises
+    ------
+    CaseError
+        It has not.
+    """
+    _check_name(Position("--member"), "member", name, [m.name for m in case.members])
+
+
+def _check_name(at: Position, what: str, name: str, known: Iterable[str]) -> None:
+    choices = [str(word) for word in known]
+    if name not in choices:
+        near = or_do(suggest(name, choices), f"known: {listed(choices, 30) or 'none'}")
+        raise CaseError([Fault(at, "E380", f"no {what} is called '{name}'{near}")])

@@ -13,7 +13,7 @@ import xarray as xr
 from wateralloc import job
 from wateralloc.case import Case
 from wateralloc.errors import CaseError, Fault, Position, listed, or_do, suggest
-from wateralloc.explain.ask import read
+from wateralloc.explanation.ask import check_member, read
 from wateralloc.foresight.perfect import Progress
 from wateralloc.results import Results
 from wateralloc.rules import Rule
@@ -87,12 +87,9 @@ def rule_cost(
     case, results = read(source, changes or {})
     own = _find(case, rule)
     if member:
-        names = [m.name for m in case.members]
-        if member not in names:
-            near = or_do(suggest(member, names), f"members are {listed(names, 30)}")
-            text = f"no member is called '{member}'{near}"
-            raise CaseError([Fault(Position("--member"), "E380", text)])
-        case, results = case.with_members([names.index(member)]), None
+        check_member(case, member)
+        k = [m.name for m in case.members].index(member)
+        case, results = case.with_members([k]), None
     total = case.n_members * (1 if results else 2)
 
     def tell(n_before: int) -> Progress:

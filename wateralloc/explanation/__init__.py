@@ -1,9 +1,8 @@
 """Why: what stands behind a shortage, and what a rule costs."""
 
-from wateralloc.explain.ask import explain
-from wateralloc.explain.causes import Cause
-from wateralloc.explain.rule_cost import RuleCost, rule_cost
-from wateralloc.explain.shortage import (
+from wateralloc.explanation.ask import explain
+from wateralloc.explanation.causes import Cause
+from wateralloc.explanation.shortage import (
     Award,
     Explanation,
     Loss,
@@ -12,6 +11,7 @@ from wateralloc.explain.shortage import (
     Worth,
     explain_shortage,
 )
+from wateralloc.explanation.without import RuleCost, rule_cost
 
 __all__ = [
     "Award",
