@@ -11,7 +11,9 @@ from pathlib import Path
 from string import Template
 
 import wateralloc
-from wateralloc.report import explanation, explanation_figure, rule_cost
+from wateralloc.explanation import rule_cost
+from wateralloc.report import explanation, explanation_figure
+from wateralloc.report import rule_cost as rule_cost_text
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -36,8 +38,8 @@ def write() -> None:
                 parts["vietnamese"] = explanation.text(found[0], "vi").rstrip()
         (plant,) = wateralloc.explain(case, plant=PLANT, member=DROUGHT)
         parts[f"{policy}_{PLANT}"] = explanation.text(plant).rstrip()
-    cost = wateralloc.rule_cost("pilot_sharing", "delta_dry_season", member=DROUGHT)
-    parts["rule"] = rule_cost.text(cost).rstrip()
+    cost = rule_cost("pilot_sharing", "delta_dry_season", member=DROUGHT)
+    parts["rule"] = rule_cost_text.text(cost).rstrip()
     text = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(parts)
     note = f"<!-- Written by `make why` from docs/{TEMPLATE.name}; change that, not this. -->\n"
     PAGE.write_text(note + text, encoding="utf-8")

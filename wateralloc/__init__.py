@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from wateralloc.comparison import Comparison, compare
     from wateralloc.ensemble import run_ensemble, run_sweep
     from wateralloc.errors import Infeasible, InputError, WaterAllocError
-    from wateralloc.explanation import explain, rule_cost
+    from wateralloc.explanation import explain
     from wateralloc.job import run
     from wateralloc.pyomo_model import to_pyomo
     from wateralloc.results import Results
@@ -33,7 +33,6 @@ __all__ = [
     "explain",
     "read_basin",
     "read_case",
-    "rule_cost",
     "run",
     "run_ensemble",
     "run_sweep",
@@ -54,7 +53,6 @@ _HOME = {
     "explain": "explanation",
     "read_basin": "basin",
     "read_case": "case",
-    "rule_cost": "explanation",
     "run": "job",
     "run_ensemble": "ensemble",
     "run_sweep": "ensemble",

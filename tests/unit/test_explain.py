@@ -17,7 +17,7 @@ from wateralloc import job
 from wateralloc.case import Case
 from wateralloc.cli import base as cli
 from wateralloc.errors import CaseError, Infeasible
-from wateralloc.explanation import Cause, Explanation, Target, explain_shortage
+from wateralloc.explanation import Cause, Explanation, Target, explain_shortage, rule_cost
 from wateralloc.foresight.settled import settle
 from wateralloc.report import explanation as words
 
@@ -391,7 +391,7 @@ def test_what_a_rule_costs(tmp_path: Path) -> None:
     A percent less of 2 hm3 is 0.02: it is worth as much to the first goal that it binds.
     """
     case = two_days(tmp_path)
-    cost = wateralloc.rule_cost(case, "delta")
+    cost = rule_cost(case, "delta")
     figures = cost.figures.set_index(["scope", "name"])["cost"]
     assert figures["basin", "all"] == pytest.approx(2)
     assert figures["sector", "domestic"] == pytest.approx(1)
@@ -401,14 +401,14 @@ def test_what_a_rule_costs(tmp_path: Path) -> None:
     assert list(cost.by_price["gain"]) == pytest.approx([0.02 / 6, 0.02 / 16])
     assert list(cost.goals["with_rule"] - cost.goals["without"]) == pytest.approx([1 / 6, 1 / 16])
     with pytest.raises(CaseError) as error:
-        wateralloc.rule_cost(case, "dleta")
+        rule_cost(case, "dleta")
     assert "has no rule 'dleta'; did you mean 'delta'?" in str(error.value)
 
 
 def test_a_soft_rule_costs_what_its_place_takes(tmp_path: Path) -> None:
     """Its own goal is gone without it, and those behind it are still matched by their order."""
     soft = DELTA | {"soft": {"goal": 1}}
-    cost = wateralloc.rule_cost(river(tmp_path, rules=[soft]), "delta")
+    cost = rule_cost(river(tmp_path, rules=[soft]), "delta")
     assert list(cost.goals["goal"]) == [2, 3]
     assert cost.figures["cost"].iloc[0] == pytest.approx(1)
 

@@ -201,7 +201,8 @@ def clauses_of(package: str, text: str) -> Iterator[tuple[str, str, Any]]:
 def test_public_names() -> None:
     names = wateralloc.__all__
     assert set(names) >= {"Results", "read_basin", "read_case", "run", "to_pyomo"}
-    assert len(names) <= 16, "the public names are about a dozen"
+    own = [name for name in names if not name.startswith("__")]
+    assert len(own) <= 16, "the public names are about a dozen"
     assert sorted(set(names), key=str.lower) == sorted(names, key=str.lower)
     for name in names:
         assert hasattr(wateralloc, name), f"{name} is in __all__ but does not exist"

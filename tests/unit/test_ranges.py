@@ -17,12 +17,12 @@ from benchmarks import harness
 from benchmarks import ranges as benchmark
 from tests.small import days, inflow, make_case
 from tests.unit.test_successive import lake
-from wateralloc import cli
+from wateralloc import cli, job
 from wateralloc.case import Case
 from wateralloc.comparison import Comparison, compare
 from wateralloc.errors import SolveError, Uncertified
 from wateralloc.foresight import ranges as module
-from wateralloc.foresight.perfect import keeping_faces, solve_perfect
+from wateralloc.foresight.perfect import solve_perfect
 from wateralloc.foresight.ranges import Ranges, effort_of, find_ranges
 from wateralloc.foresight.settled import is_within
 from wateralloc.horizon import MemberProgram
@@ -216,14 +216,12 @@ def test_results_have_ranges_where_faces_were_kept(tmp_path: Path) -> None:
     assert results.dataset[same].equals(without.dataset[same])
 
 
-def test_faces_are_kept_only_within(tmp_path: Path) -> None:
+def test_faces_are_kept_where_they_are_asked_for(tmp_path: Path) -> None:
     case = pair(tmp_path)
-    with keeping_faces():
-        assert len(solve_perfect(case).faces) == 1
-        assert not solve_perfect(case, keep_faces=False).faces
-    with keeping_faces(False):
-        assert not solve_perfect(case).faces
+    assert len(solve_perfect(case, keep_faces=True).faces) == 1
     assert not solve_perfect(case).faces
+    assert "withdrawal_most" in job.run(case).dataset
+    assert "withdrawal_most" not in job.run(case, ranges=False).dataset
 
 
 def test_ranges_that_take_long_wait_until_asked(
@@ -234,13 +232,13 @@ def test_ranges_that_take_long_wait_until_asked(
     asked = effort_of(solve_perfect(case, keep_faces=True))
     n_columns = solve_perfect(case).x.shape[1]
     assert asked == 8 * n_columns
-    with keeping_faces(effort=asked / 2), caplog.at_level(logging.WARNING):
-        results = collect(solve_perfect(case))
+    with caplog.at_level(logging.WARNING):
+        results = collect(solve_perfect(case, keep_faces=True), effort=asked / 2)
     assert "may take 2 times as long" in caplog.text
     assert "add --ranges" in caplog.text
     assert results.dataset.attrs["withdrawal_ranges"] == "not computed"
-    with keeping_faces(effort=asked):
-        assert "withdrawal_most" in collect(solve_perfect(case)).dataset
+    enough = collect(solve_perfect(case, keep_faces=True), effort=asked)
+    assert "withdrawal_most" in enough.dataset
 
 
 def test_ranges_that_fail_cost_no_result(
@@ -314,8 +312,7 @@ def compared(tmp_path: Path) -> Comparison:
              "window": "period"}
         ]),
     ]  # fmt: skip
-    with keeping_faces():
-        return compare(cases, results=tmp_path / "results")
+    return compare(cases, results=tmp_path / "results")
 
 
 def changes(of: Comparison, title: str, lang: str = "en") -> dict[str, dict[str, Any]]:
@@ -355,7 +352,7 @@ def test_without_ranges_every_difference_stands(tmp_path: Path) -> None:
         policy(tmp_path, "none"),
         policy(tmp_path, "works", [*ALL, {"meet": {"demands": ["works"]}}]),
     ]
-    of = compare(cases, results=tmp_path / "results")
+    of = compare([job.run(case, ranges=False) for case in cases])
     by_region = changes(of, "Cost to each region")
     assert all(isinstance(value, float) for row in by_region.values() for value in row.values())
     assert not [t for t in compare_table.tables(of) if t.title.startswith("Each sector")]

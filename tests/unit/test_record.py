@@ -26,7 +26,6 @@ from wateralloc.cli.base import Language
 from wateralloc.cli.verify import WORDS, lines, verdict
 from wateralloc.comparison.foresight import value_of_foresight
 from wateralloc.errors import Infeasible
-from wateralloc.foresight.perfect import keeping_faces
 from wateralloc.results import record
 from wateralloc.results.equality import compare
 from wateralloc.results.record import case_of, sample_of, verify
@@ -466,8 +465,7 @@ def test_members_that_share_a_decision_are_solved_together(
 
 
 def test_ranges_are_found_again(study: Path) -> None:
-    with keeping_faces():
-        folder = solved()
+    folder = solved()
     assert "withdrawal_least" in Results.read(folder).dataset
     assert verify(folder).is_equal
     edit(folder, lambda file: put(file, "withdrawal_most", (0, 0, 0), 99.0))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import json
 import logging
-import math
 import os
 import shlex
 import shutil
@@ -268,11 +267,10 @@ def run(
     _check_writable(out or Path("results"))
     with _progress("members") as progress:
         from wateralloc import job
-        from wateralloc.foresight.perfect import keeping_faces
-        from wateralloc.foresight.ranges import CHEAP
 
-        with keeping_faces(ranges is not False, CHEAP if ranges is None else math.inf):
-            results = job.run(case, changes=_parse_changes(changes), progress=progress, mend=mend)
+        results = job.run(
+            case, changes=_parse_changes(changes), progress=progress, ranges=ranges, mend=mend
+        )
         started = time.perf_counter()
         folder = results.write(out or Path("results") / results.manifest["case"])
         written = time.perf_counter() - started

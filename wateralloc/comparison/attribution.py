@@ -543,7 +543,7 @@ def _dataset(pair: Pair, taken: Collection[int]) -> xr.Dataset:
         Neither case has the fault; the text names the clauses.
     """
     try:
-        return job.run(pair.case_of(taken)).dataset
+        return job.run(pair.case_of(taken), ranges=False).dataset
     except Infeasible as error:
         if len(taken) in (0, len(pair.clauses)):
             raise

@@ -76,7 +76,9 @@ class Policy:
         except (OSError, ValueError):
             return False
         now = json.loads(json.dumps(self.identity))
-        return isinstance(manifest, dict) and all(manifest.get(k) == v for k, v in now.items())
+        if not isinstance(manifest, dict) or manifest.get("mended"):
+            return False  # where limits gave way it is not the result of the case as it is written
+        return all(manifest.get(k) == v for k, v in now.items())
 
     def read(self) -> Results:
         """The result, from memory or from its folder."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from wateralloc.errors import SolveError
-from wateralloc.explanation.causes import NOTHING, Cause, Place, Search, kind_of
+from wateralloc.explanation.causes import ALIKE, NOTHING, SMALL, Cause, Place, Search, kind_of
 from wateralloc.foresight.limits import Limits
 from wateralloc.foresight.settled import (
     Most,
@@ -351,7 +351,7 @@ def _worth(search: Search, target: Target) -> Worth:
         nodes |= dict.fromkeys(own)
     places = search.water_at(nodes, target.periods)
     largest = max(place.rate for place in places)
-    used = [place for place in places if place.rate >= largest / 2]
+    used = [p for p in places if p.rate >= ALIKE * largest or largest <= SMALL]
     parts = np.full(len(used), 1 / len(used))
     rate = float(parts @ [place.rate for place in used])
     cap = search.short / rate if rate > 1e-3 else search.short
@@ -360,9 +360,12 @@ def _worth(search: Search, target: Target) -> Worth:
     less, _ = search.gain(used, -parts * step)
     if np.isnan(less):  # it cannot be spared at all
         less = -step * rate
-    before = max(-less / step, 0.0)
+    before = -less / step
     if found is None:
-        return Worth(tuple(nodes), (0.0, before), cap, 0.0, tuple(used), parts)
+        # nothing of what would be needed helps; what the next of it does
+        more, _ = search.gain(used, parts * step)
+        more = 0.0 if np.isnan(more) else more
+        found = step, more, (more / step, more / step), False
     lift, gain, rates, _ = found
     rates = min(*rates, before), max(*rates, before)
     return Worth(tuple(nodes), rates, lift, gain, tuple(used), parts)

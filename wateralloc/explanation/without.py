@@ -80,8 +80,8 @@ def rule_cost(
 
     Examples
     --------
-    >>> import wateralloc
-    >>> cost = wateralloc.rule_cost("pilot_dry_year", "delta_dry_season")  # doctest: +SKIP
+    >>> from wateralloc.explanation import rule_cost
+    >>> cost = rule_cost("pilot_dry_year", "delta_dry_season")  # doctest: +SKIP
     >>> cost.figures.query("scope == 'region'")  # doctest: +SKIP
     """
     case, results = read(source, changes or {})

@@ -16,6 +16,7 @@ def solve(
     case: Case,
     progress: Callable[[int, int], None] | None = None,
     reference: Reference | None = None,
+    keep_faces: bool = False,
 ) -> Solution:
     """Solve a case in the way its `foresight` names.
 
@@ -24,6 +25,7 @@ def solve(
     progress : called with the number of members, or of steps of members, done and in all
     reference : what each member starts from, only for foresight ``perfect``; default: each starts
         cold
+    keep_faces : keep what the goals leave open, only with foresight ``perfect``
 
     Raises
     ------
@@ -43,7 +45,7 @@ def solve(
         return solve_two_stage(case, progress)
     from wateralloc.foresight.perfect import solve_perfect
 
-    return solve_perfect(case, progress, reference)
+    return solve_perfect(case, progress, reference, keep_faces)
 
 
 def check(case: Case) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -44,10 +42,6 @@ DECIDED = 1e-4
 
 WHOLE = 1e-7
 """What a yes or no may be off by."""
-
-
-_KEEPS_FACES: ContextVar[bool] = ContextVar("keeps_faces", default=False)
-_EFFORT: ContextVar[float] = ContextVar("effort", default=np.inf)
 
 
 class _Decided(Exception):
@@ -116,7 +110,6 @@ class Solution:
     convergence : how the passes of each member ended; empty where one pass is all
     records : what goals have to tell, each with the place of its goal, of each member
     faces : what all goals leave open, of each member; empty where it was not kept
-    effort : what may be spent on its ranges, in linear programs times their columns
     """
 
     period: Period
@@ -128,7 +121,6 @@ class Solution:
     convergence: tuple[Convergence, ...] = ()
     records: tuple[tuple[tuple[int, Any], ...], ...] = ()
     faces: tuple[FinalFace, ...] = field(default=(), repr=False)
-    effort: float = np.inf
 
     @property
     def case(self) -> Case:
@@ -316,6 +308,9 @@ class MemberStage(ByPlace):
         rows = self.horizon.rows[id(constraint)]
         return rows[np.searchsorted(self.horizon.first_periods(constraint), periods)]
 
+    def all_rows(self, constraint: Any) -> np.ndarray:
+        return self.horizon.rows[id(constraint)]
+
     def columns(self, variable: Any, periods: np.ndarray) -> np.ndarray:
         return self.horizon.columns[id(variable)][np.asarray(periods) - self.horizon.first]
 
@@ -323,35 +318,18 @@ class MemberStage(ByPlace):
         self.records.append((self.goal, what))
 
 
-@contextmanager
-def keeping_faces(keep: bool = True, effort: float = np.inf) -> Iterator[None]:
-    """Let cases that are solved within keep what the goals of each member leave open, or not.
-
-    Parameters
-    ----------
-    effort : what may be spent on its ranges, in linear programs times their columns
-    """
-    tokens = _KEEPS_FACES.set(keep), _EFFORT.set(effort)
-    try:
-        yield
-    finally:
-        _KEEPS_FACES.reset(tokens[0])
-        _EFFORT.reset(tokens[1])
-
-
 def solve_perfect(
     case: Case,
     progress: Progress | None = None,
     reference: Reference | None = None,
-    keep_faces: bool | None = None,
+    keep_faces: bool = False,
 ) -> Solution:
     """Solve a case with perfect foresight, member by member, in passes where lines have to move.
 
     Parameters
     ----------
     reference : what each member starts from; default: each starts cold
-    keep_faces : keep what the goals leave open, for :mod:`wateralloc.foresight.ranges`; default: as
-        :func:`keeping_faces` says, else not
+    keep_faces : keep what the goals leave open, for :mod:`wateralloc.foresight.ranges`
 
     Raises
     ------
@@ -367,12 +345,12 @@ def solve_perfect(
     built = time.perf_counter()
     bases = reference.for_members(case.n_members) if reference else []
     combined = reference.combined if reference else None
-    keeps = _KEEPS_FACES.get() if keep_faces is None else keep_faces
-    effort = _EFFORT.get() if keep_faces is None else np.inf
-    passes = Passes(period, horizon, progress, bases=bases, combined=combined, keep_faces=keeps)
+    passes = Passes(
+        period, horizon, progress, bases=bases, combined=combined, keep_faces=keep_faces
+    )
     found = passes.solve()
     seconds = {"build": built - started, "solve": time.perf_counter() - built}
-    return replace(found, seconds=seconds, effort=effort)
+    return replace(found, seconds=seconds)
 
 
 def make_reference(case: Case) -> Reference:
@@ -543,6 +521,8 @@ class Passes:
         combined = self.combined if is_first else None
         stages = Stages(program, where, bases=bases, start=start, combined=combined)
         stage = MemberStage(self.period, self.horizon, self.costs, k, stages)
+        for number, goal in self.period.goals:
+            goal.wait(self.period.model, self.case, number, stage)
         try:
             for place, (number, goal) in enumerate(self.period.goals):
                 if place < self.first and not is_whole:
@@ -606,6 +586,8 @@ class Passes:
         stages = Stages(program, where, integers=integers)
         stage = MemberStage(self.period, self.horizon, self.costs, k, stages)
         sought: dict[int, Optimum] = {}
+        for number, goal in self.period.goals:
+            goal.wait(self.period.model, self.case, number, stage)
         try:
             for number, goal in self.period.goals:
                 stage.goal = number

@@ -135,6 +135,8 @@ class Settled:
         stage = MemberStage(self.period, self.horizon, self.costs, 0, stages)
         faces = []
         for number, goal in self.period.goals:
+            goal.wait(self.period.model, self.case, number, stage)
+        for number, goal in self.period.goals:
             stage.goal = number
             goal.optimise(self.period.model, self.case, number, stage)
             faces.append(Face(number, goal, _copy(stages.lp)))

@@ -33,7 +33,7 @@ from wateralloc.foresight.successive import Convergence, Face, Judge, Lines, Mer
 from wateralloc.foresight.ties import Tie, common_columns, find_ties, told
 from wateralloc.goals import LinearGoal, PriceOfKeeping
 from wateralloc.goals.claims import TARGETS, Awards, Claimants, Rounds, Shared, Terms
-from wateralloc.goals.share import Share
+from wateralloc.goals.share import Share, tie_to_users
 from wateralloc.horizon import Horizon, JointProgram, MemberProgram
 from wateralloc.period import Period, build_period
 from wateralloc.solve import Optimum, Stages, least_repair
@@ -464,6 +464,10 @@ class JointStage(ByPlace):
         own = rows[np.searchsorted(self.horizon.first_periods(constraint), periods)]
         return np.concatenate([own + k * n_rows for k in range(self.n_members)])
 
+    def all_rows(self, constraint: Any) -> np.ndarray:
+        rows, n_rows = self.horizon.rows[id(constraint)], self.horizon.stack().n_rows
+        return np.concatenate([rows + k * n_rows for k in range(self.n_members)])
+
     def columns(self, variable: Any, periods: np.ndarray) -> np.ndarray:
         own = self.place[:, self.horizon.columns[id(variable)][np.asarray(periods)]]
         return own[0] if (own == own[0]).all() else own.ravel()
@@ -553,6 +557,7 @@ def _serve(
             for values in (terms.weight, terms.loss_weight, terms.base, terms.theta)
         ),
     )
+    tie_to_users(home, claimants, stage)
     mean, stage.weight = stage.weight, 1.0  # the level counts as the volume of all members
     mark = stage.mark()
     volume = float(stage.horizon.known(home.volume)[:, 0].sum()) or 1.0
@@ -764,6 +769,8 @@ class JointPasses:
         where = f"{self.case.name}, all members: "
         stages = Stages(program, where, bases=self.bases, start=start)
         stage = JointStage(self.period, self.costs, joint, self.risk, stages)
+        for number, goal in self.period.goals:
+            goal.wait(self.period.model, self.case, number, stage)
         for place, (number, goal) in enumerate(self.period.goals):
             if place < self.first and not is_whole and near is not None:
                 near[1].hand_over(number, stage)
@@ -845,8 +852,8 @@ class JointPasses:
             {},
             convergence,
             tuple(solved.records for solved in tried.solved),
-            tried.over_all,
-            tuple(self.ties),
+            joint=tried.over_all,
+            ties=tuple(self.ties),
         )
 
     # --- infeasible

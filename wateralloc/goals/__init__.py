@@ -102,6 +102,9 @@ class Stage(Protocol):
     def rows(self, constraint: Any, periods: np.ndarray) -> np.ndarray:
         """Rows of a constraint whose windows start in some periods of the horizon (row)."""
 
+    def all_rows(self, constraint: Any) -> np.ndarray:
+        """All rows of a constraint (row)."""
+
     def columns(self, variable: Any, periods: np.ndarray) -> np.ndarray:
         """Columns of a variable in some periods in sight (column)."""
 
@@ -190,6 +193,13 @@ class Goal(BaseModel):
         value : gives the value of an expression of the period (member, time)
         """
         return None
+
+    def wait(self, m: pyo.ConcreteModel, case: Case, number: int, stage: Stage) -> None:
+        """Take rows of its own out of the program, until it is the goal's turn.
+
+        A row that binds nothing yet may still bear a price, by which a goal before would be held:
+        when this goal then moves the row, that goal would be held no longer.
+        """
 
     def optimise(self, m: pyo.ConcreteModel, case: Case, number: int, stage: Stage) -> None:
         """Optimise the goal for one member and hold it."""

@@ -362,6 +362,12 @@ class Share(Goal, Users):
 
     # --- one member
 
+    def wait(self, m: pyo.ConcreteModel, case: Case, number: int, stage: Stage) -> None:
+        block = m.goals.component(f"share_{number}")
+        for tier, claimants in enumerate(self.all_claimants(case)):
+            home = block if not tier else block.component(f"tier_{tier + 1}")
+            tie_to_users(home, claimants, stage, -np.inf)
+
     def optimise(self, m: pyo.ConcreteModel, case: Case, number: int, stage: Stage) -> None:
         block, users = m.goals.component(f"share_{number}"), self.users_in(case.basin)
         place = f"{number} share"
@@ -401,13 +407,14 @@ class Share(Goal, Users):
     ) -> Awards:
         """Share among the claimants of one tier within what the tiers before were given."""
         block = m.goals.component(f"share_{number}")
+        home = block if not tier else block.component(f"tier_{tier + 1}")
+        tie_to_users(home, claimants, stage)
         claimants = claimants.in_sight(*stage.sight)
         claim = claimants.claim_of(m, stage)
         is_shape = tier == len(self.tiers)
         rule = "leximin" if is_shape else self.rules[tier]
         window = self.shape if is_shape else self.window
         name = f"{number} share among {claimants.title} by {window}, {rule}"
-        home = block if not tier else block.component(f"tier_{tier + 1}")
         if not claimants.n_windows:  # nothing is claimed in sight
             nothing = np.zeros(claim.shape)
             return Awards(tier + 1, rule, window, claimants, claim, nothing.astype(int), nothing, 0)
@@ -437,6 +444,13 @@ class Share(Goal, Users):
             of = np.array([int(priority[group[0]]) for group in claimants.groups.values()])
             return [of == number for number in np.unique(of)]
         return [np.isin(names, members) for members in self.classes]
+
+
+def tie_to_users(home: Any, claimants: Claimants, stage: Stage, lower: float = 0.0) -> None:
+    """Let no satisfaction be more than what users withdraw; -inf: let it be free of them."""
+    for name in claimants.names:
+        rows = stage.all_rows(home.shared[name])
+        stage.limit_rows(rows, np.full(rows.size, lower), np.full(rows.size, np.inf))
 
 
 def _unknown(name: str, known: Any) -> str:

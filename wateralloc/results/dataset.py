@@ -38,7 +38,9 @@ RANGES = "withdrawal_ranges"
 """Attribute that says whether the ranges of deliveries were computed."""
 
 
-def collect(solution: Solution, seconds: Mapping[str, float] | None = None) -> Results:
+def collect(
+    solution: Solution, seconds: Mapping[str, float] | None = None, effort: float = np.inf
+) -> Results:
     """Gather the results of a solved case.
 
     A solution that has its faces also gives the ranges of deliveries that the goals leave open.
@@ -46,6 +48,7 @@ def collect(solution: Solution, seconds: Mapping[str, float] | None = None) -> R
     Parameters
     ----------
     seconds : times of the run so far, for the manifest, beside those of the solution
+    effort : what may be spent on ranges, in linear programs times their columns
 
     Returns
     -------
@@ -89,7 +92,7 @@ def collect(solution: Solution, seconds: Mapping[str, float] | None = None) -> R
     variables |= sharing_variables(solution)
     variables |= soft_variables(solution)
     variables |= account_variables(solution)
-    ranges = _ranges(solution)
+    ranges = _ranges(solution, effort)
     variables |= _range_variables(ranges) if ranges else {}
     attributes = _attributes(case) | {RANGES: _told(ranges)}
     dataset = xr.Dataset(variables, _coordinates(case, dims) | _words(case.basin), attributes)
@@ -100,16 +103,16 @@ def collect(solution: Solution, seconds: Mapping[str, float] | None = None) -> R
     return Results(dataset, make_manifest(solution, dataset, times))
 
 
-def _ranges(solution: Solution) -> Ranges | None:
+def _ranges(solution: Solution, most: float) -> Ranges | None:
     """What the goals leave open, where it was kept; what fails is told, and costs no result."""
     if not solution.faces:
         return None
     effort = effort_of(solution)
-    if effort > solution.effort:
+    if effort > most:
         log.warning(
             "the ranges of deliveries are left out: to find them may take %.0f times as long as "
             "is spent on them unasked; add --ranges for all of them",
-            effort / solution.effort,
+            effort / most,
         )
         return None
     try:

@@ -16,7 +16,7 @@ import xarray as xr
 from wateralloc.case import Case, bundled_cases, bundled_folder, read_case
 from wateralloc.errors import Fault, InputError, Position, listed, shown
 from wateralloc.foresight import solve
-from wateralloc.foresight.perfect import Progress, Solution, keeping_faces, make_reference
+from wateralloc.foresight.perfect import Progress, Solution, make_reference
 from wateralloc.foresight.reference import Reference
 from wateralloc.results.dataset import collect
 from wateralloc.results.equality import EQUAL, Difference, compare
@@ -350,8 +350,8 @@ def verify(
         sample = names if again.foresight.mode == "two_stage" else sample_of(names, members)
         chosen = again.with_members([names.index(name) for name in sample])
         stored = _of_members(results.dataset, sample)
-        with keeping_faces("withdrawal_least" in stored):
-            solved = collect(_solve(chosen, record, _reference(record, again), progress)).dataset
+        reference, has_ranges = _reference(record, again), "withdrawal_least" in stored
+        solved = collect(_solve(chosen, record, reference, has_ranges, progress)).dataset
         if "metric_value" in stored:
             solved = solved.assign(_metric_variables(solved))
         skipped = _OF_SOLVER if changed else ()
@@ -425,14 +425,15 @@ def _solve(
     case: Case,
     record: Mapping[str, Any],
     reference: Reference | None,
+    keep_faces: bool,
     progress: Progress | None,
 ) -> Solution:
     """Solve a case as it was: where limits gave way, they do so again."""
     if record.get("mended"):
         from wateralloc.foresight.conflict.mend import solve_mended
 
-        return solve_mended(case, progress)
-    return solve(case, progress, reference)
+        return solve_mended(case, progress, keep_faces)
+    return solve(case, progress, reference, keep_faces)
 
 
 def _reference(record: Mapping[str, Any], case: Case) -> Reference | None:

@@ -20,7 +20,7 @@ from wateralloc.foresight.conflict.find import (
     repair_of,
 )
 from wateralloc.foresight.conflict.words import explain_infeasible
-from wateralloc.foresight.perfect import _EFFORT, _KEEPS_FACES, Passes, Progress, Solution
+from wateralloc.foresight.perfect import Passes, Progress, Solution
 from wateralloc.horizon import Horizon, LinearProgram
 from wateralloc.period import Period, build_period
 from wateralloc.units import HM3_PER_M3
@@ -164,11 +164,17 @@ class MendedHorizon(Horizon):
         return self.lp
 
 
-def solve_mended(case: Case, progress: Progress | None = None) -> MendedSolution:
+def solve_mended(
+    case: Case, progress: Progress | None = None, keep_faces: bool = False
+) -> MendedSolution:
     """Solve a case with perfect foresight; where hard limits contradict each other, they give way.
 
     In each member hard rules give way first, by the least total volume; where no amount of theirs
     helps, environmental flows with them, then the limits of storages and links.
+
+    Parameters
+    ----------
+    keep_faces : keep what the goals leave open
 
     Raises
     ------
@@ -193,7 +199,7 @@ def solve_mended(case: Case, progress: Progress | None = None) -> MendedSolution
     }
     horizon.stack_mended(changes)
     try:
-        found = Passes(period, horizon, progress, keep_faces=_KEEPS_FACES.get()).solve()
+        found = Passes(period, horizon, progress, keep_faces=keep_faces).solve()
     except Infeasible as error:
         if not mended:
             raise
@@ -203,7 +209,7 @@ def solve_mended(case: Case, progress: Progress | None = None) -> MendedSolution
         ) from None
     seconds = {"build": built - started, "solve": time.perf_counter() - built}
     parts = {part.name: getattr(found, part.name) for part in fields(Solution)}
-    return MendedSolution(**{**parts, "seconds": seconds, "effort": _EFFORT.get()}, mended=mended)
+    return MendedSolution(**{**parts, "seconds": seconds}, mended=mended)
 
 
 def attributes_of(solution: MendedSolution) -> dict[str, str]:
