@@ -406,12 +406,13 @@ class Stages:
         iterations = 0
         best: tuple[np.ndarray, np.ndarray, Certificate] | None = None
         attempts = list(ATTEMPTS) if is_warm else list(ATTEMPTS)[1:]
-        status = None
+        status, statuses = None, set()
         for attempt in attempts:
             if attempt == attempts[-1] and (best is not None or status in NO_OPTIMUM):
                 break
             status, x, y, more = self._run(attempt)
             iterations += more
+            statuses.add(status)
             certificate = None
             if status == highspy.HighsModelStatus.kOptimal:
                 certificate = certify(self.lp, cost, x, y)
@@ -429,7 +430,8 @@ class Stages:
                 f"(primal {certificate.primal:.1e}, dual {certificate.dual:.1e}, gap "
                 f"{certificate.gap:.1e}); report it with `wateralloc export --to mps`"
             )
-        if status == highspy.HighsModelStatus.kInfeasible:
+        # where one start ends with no answer, another may have had it
+        if highspy.HighsModelStatus.kInfeasible in statuses:
             raise Infeasible(f"E402 {self.where}goal '{name}': no allocation meets all hard limits")
         if status == highspy.HighsModelStatus.kUnbounded:
             raise SolveError(

@@ -36,6 +36,10 @@ METRICS, QUANTILES, PERIODS, FAILED = (
 )
 
 
+IDENTITY = (
+    "inputs", "resolved", "versions", "code", "solver", "source", "changes", "seed", "start",
+)  # fmt: skip
+"""What of ``ensemble.json`` stands in the manifest too."""
 CANDIDATES = 10
 """Members, the first by name, of which the first that has a solution is the reference."""
 
@@ -310,7 +314,7 @@ def _manifest(
         "case": case.name,
         "title": dict(case.title),
         "basin": case.basin.name,
-        **{key: identity[key] for key in ("inputs", "resolved", "versions", "code", "solver")},
+        **{key: identity[key] for key in IDENTITY if key in identity},
         **manifest,
         "ensemble": {
             "members": case.n_members,
