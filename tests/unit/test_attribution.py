@@ -263,10 +263,10 @@ def test_each_combination_is_solved_once(write: Write, monkeypatch: pytest.Monke
     solved: list[Any] = []
     run = job.run
 
-    def count(case: Case) -> Results:
+    def count(case: Case, **more: Any) -> Results:
         scale = case.demand_scale.get("industry", 1)
         solved.append((*sorted(rule.name for rule in case.rules), scale))
-        return run(case)
+        return run(case, **more)
 
     monkeypatch.setattr(attribution.job, "run", count)
     attribute(["none", "three"])
