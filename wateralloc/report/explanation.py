@@ -481,4 +481,6 @@ def figure_data(explanation: Explanation, lang: str = "en") -> tuple[list[str], 
     """Names and volumes of the steps from what is requested to what is delivered."""
     case = explanation.settled.case
     taken, _ = _told(explanation)
-    return [_step(case, s, lang) for s in taken], np.array([s.taken for s in taken])
+    # places in files and sources are for the text
+    names = [_step(case, s, lang).partition(" (")[0] for s in taken]
+    return names, np.array([s.taken for s in taken])
