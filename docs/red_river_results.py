@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 
 import wateralloc
 from wateralloc import Case, Results, read_case
-from wateralloc.report.tables import allocation_summary, word
+from wateralloc.report.tables import VALUES, allocation_summary, word
 from wateralloc.units import HM3_PER_M3, SECONDS_PER_DAY
 
 HERE = Path(__file__).parent
@@ -36,6 +36,7 @@ LEVEL = "ha_noi_level"
 """Rule that asks a level at Ha Noi, by the flow at Son Tay."""
 ASKED = (*DELIVERIES, LEVEL)
 DRY_YEARS = ("2004-06", "2009-06")
+SERVED = VALUES["satisfaction"]["en"]
 REGIONS = {"northern_midlands_mountains": "#8c5a2b", "red_river_delta": "#2f7f79"}
 FOOD = ("irrigation", "livestock_other", "aquaculture")
 """Sectors that goals serve as one, in the order of the basin."""
@@ -170,15 +171,18 @@ def check_readme(results: Results) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = re.search(r"```text\n(.*?)```", readme, re.DOTALL)
     found = [re.findall(r"\d+\.\d", line) for line in (shown[1] if shown else "").splitlines()]
+    table = allocation_summary(results)
+    share = table.columns.get_loc(SERVED)
     made = [
         [
-            *(f"{volume:.1f}" for volume in row[:-1]),
-            f"{min(100 * row[-1], 99.9 + (row[-1] > 1 - 1e-9)):.1f}",
+            f"{min(100 * value, 99.9 + (value > 1 - 1e-9)):.1f}" if k == share else f"{value:.1f}"
+            for k, value in enumerate(row)
         ]
-        for row in allocation_summary(results).to_numpy(float)
+        for row in table.to_numpy(float)
     ]
-    wrong = [numbers for numbers in found if len(numbers) == 4 and numbers not in made]
-    if wrong or not any(len(numbers) == 4 for numbers in found):
+    size = table.shape[1]
+    wrong = [numbers for numbers in found if len(numbers) == size and numbers not in made]
+    if wrong or not any(len(numbers) == size for numbers in found):
         raise ValueError(f"README.md shows {wrong}, which the run does not give; paste anew")
 
 
@@ -546,8 +550,11 @@ def _allocation(results: Results, lang: str) -> str:
     table = allocation_summary(results, lang)
     rows = []
     for (region, sector), line in table.iterrows():
-        volumes = [f"{value:.1f}" for value in line.iloc[:-1]]
-        rows.append((str(region), str(sector), *volumes, _percent(line.iloc[-1])))
+        served = VALUES["satisfaction"][lang]
+        cells = [
+            _percent(value) if name == served else f"{value:.1f}" for name, value in line.items()
+        ]
+        rows.append((str(region), str(sector), *cells))
     if lang == "vi":
         rows = [tuple(re.sub(r"(\d)\.(\d)", r"\1,\2", cell) for cell in row) for row in rows]
     head = [str(name) for name in (*table.index.names, *table.columns)]
