@@ -26,8 +26,8 @@ def gini(served: xr.DataArray, weight: xr.DataArray, dim: str) -> xr.DataArray:
 
     Equation
     --------
-    sum over i, j of w(i) w(j) |s(i) - s(j)| / (2 W^2 mean), with W the sum of w and mean = sum of
-    w s / W.
+    sum over i, j of w(i) w(j) abs(s(i) - s(j)) / (2 W^2 mean), with W the sum of w and mean = sum
+    of w s / W.
 
     Source
     ------
@@ -257,7 +257,7 @@ def hoover(served: xr.DataArray, dim: str) -> xr.DataArray:
 
     Equation
     --------
-    1/2 sum of |s / sum of s - 1/n|.
+    1/2 sum of abs(s / sum of s - 1/n).
 
     Source
     ------
