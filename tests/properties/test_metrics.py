@@ -8,13 +8,14 @@ from random import Random
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from wateralloc import metrics
 
 CLOSE = 1e-9
+FEW = settings(max_examples=50)
 Service = tuple[xr.DataArray, xr.DataArray]
 """Demand and withdrawal (member, user, time)."""
 
@@ -88,6 +89,7 @@ def horizon(service: Service) -> tuple[xr.DataArray, xr.DataArray]:
     return metrics.volume_reliability(*service), service[0].sum("time")
 
 
+@FEW
 @given(service=services())
 def test_bounds_of_service(service: Service) -> None:
     found = of_service(*service)
@@ -99,6 +101,7 @@ def test_bounds_of_service(service: Service) -> None:
         assert float(values.max()) <= top + CLOSE, name
 
 
+@FEW
 @given(service=services())
 def test_who_is_never_short_has_the_best_of_all(service: Service) -> None:
     demand = service[0]
@@ -107,6 +110,7 @@ def test_who_is_never_short_has_the_best_of_all(service: Service) -> None:
         assert (values == (1.0 if high else 0.0)).all(), name
 
 
+@FEW
 @given(three=two_services())
 def test_less_deficit_never_worsens(three: tuple[xr.DataArray, xr.DataArray, xr.DataArray]) -> None:
     demand, less, more = three
@@ -119,6 +123,7 @@ def test_less_deficit_never_worsens(three: tuple[xr.DataArray, xr.DataArray, xr.
     assert float((profiles[1] - profiles[0]).min()) >= -CLOSE  # at every rank
 
 
+@FEW
 @given(service=services())
 def test_geometric_sustainability_is_between_its_parts(service: Service) -> None:
     found = of_service(*service)
@@ -131,6 +136,7 @@ def test_geometric_sustainability_is_between_its_parts(service: Service) -> None
     assert float((index - found["sustainability_product"]).min()) >= -CLOSE
 
 
+@FEW
 @given(service=services(), pick=st.randoms())
 def test_order_of_members_and_users_changes_nothing(service: Service, pick: Random) -> None:
     demand, withdrawal = service
@@ -148,6 +154,7 @@ def test_order_of_members_and_users_changes_nothing(service: Service, pick: Rand
     assert (profiles[0].isel(member=order["member"]).values == profiles[1].values).all()
 
 
+@FEW
 @given(service=services())
 def test_a_member_alone_has_the_metrics_it_has_among_others(service: Service) -> None:
     together = of_service(*service)
@@ -157,6 +164,7 @@ def test_a_member_alone_has_the_metrics_it_has_among_others(service: Service) ->
             assert (values.values == together[name].isel(member=[k]).values).all(), name
 
 
+@FEW
 @given(service=services(), scale=st.sampled_from([0.1, 0.5, 0.9]))
 def test_bounds_of_inequality(service: Service, scale: float) -> None:
     served, asked = horizon(service)
@@ -172,6 +180,7 @@ def test_bounds_of_inequality(service: Service, scale: float) -> None:
     assert float((metrics.theil(served, "user", asked) - most).max()) <= CLOSE
 
 
+@FEW
 @given(service=services())
 def test_theil_between_and_within_add_up(service: Service) -> None:
     served, asked = horizon(service)
@@ -183,6 +192,7 @@ def test_theil_between_and_within_add_up(service: Service) -> None:
     assert float(parts.within.min()) >= -CLOSE
 
 
+@FEW
 @given(service=services(), share=st.sampled_from([0.1, 0.5]))
 def test_from_the_better_to_the_worse_served_lowers_inequality(
     service: Service, share: float
@@ -203,6 +213,7 @@ def test_from_the_better_to_the_worse_served_lowers_inequality(
         assert after <= before + CLOSE, name
 
 
+@FEW
 @given(service=services())
 def test_stress_is_the_withdrawal_in_units_of_what_is_available(service: Service) -> None:
     available, withdrawal = service
