@@ -13,7 +13,7 @@ import typer
 from pydantic import BaseModel
 
 import wateralloc
-from wateralloc import basin, catalogue, cli, errors, units
+from wateralloc import basin, catalogue, cli, errors, metrics, units
 from wateralloc.report import pages
 from wateralloc.tables import Column, Table, spellings
 
@@ -27,6 +27,7 @@ def write(folder: Path) -> None:
         "parts": _concepts("parts", "Parts", "The physics of one period; one concept a file."),
         "rules": _concepts("rules", "Rules", "What a case may ask, under `rules:`."),
         "goals": _concepts("goals", "Goals", "What a case may optimise, in order, under `goals:`."),
+        "metrics": _metrics(),
         "commands": _commands(),
         "errors": _errors(),
         "api": _api(),
@@ -67,6 +68,7 @@ units
 parts
 rules
 goals
+metrics
 commands
 errors
 api
@@ -223,6 +225,22 @@ def _errors() -> str:
     for start, title in groups.items():
         rows = [(f"`{c}`", meaning) for c, meaning in errors.CODES.items() if c.startswith(start)]
         text += f"\n## {title}\n\n" + _grid(("code", "meaning"), rows)
+    return text
+
+
+def _metrics() -> str:
+    text = """# Metrics
+
+Functions of `wateralloc.metrics`, each with its equation and source. Where they stand in results,
+how to read them and an example by hand: [](../metrics.md).
+"""
+    for part in ("service", "equity", "stress"):
+        module = f"wateralloc.metrics.{part}"
+        found = [getattr(metrics, name) for name in metrics.__all__]
+        names = [f.__name__ for f in found if getattr(f, "__module__", "") == module]
+        text += f"\n## {part.capitalize()}\n"
+        for name in names:
+            text += f"\n### {name}\n\n```{{eval-rst}}\n.. autofunction:: {module}.{name}\n```\n"
     return text
 
 

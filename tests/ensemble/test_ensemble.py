@@ -306,6 +306,41 @@ def test_pooled_metrics_by_hand() -> None:
     }  # fmt: skip
 
 
+def test_pooled_indices_by_hand() -> None:
+    """As above, with 20 of 40 asked in the short periods of A; B never short.
+
+    The region has 60 and 20 to draw on; its two users have 0.4 and 0.6, in another order in B.
+    """
+    of_item = {
+        ("region", "north"): {
+            "withdrawal_hm3": (30.0, 40.0), "deficit_hm3": (10.0, 0.0),
+            "time_reliability": (0.5, 1.0), "resilience": (0.5, 1.0),
+            "vulnerability_mean_share": (0.5, 0.0), "sustainability_product": (0.125, 1.0),
+            "sustainability_geometric": (0.5, 1.0), "shortage_index": (6.25, 0.0),
+            "availability_hm3": (60.0, 20.0), "withdrawal_to_availability": (0.5, 2.0),
+            "highest_withdrawal_to_availability": (0.5, 2.0),
+        },
+        ("leximin_demand", "1"): {"satisfaction": (0.4, 0.6)},
+    }  # fmt: skip
+    rows = [(*item, name, v) for item, of in of_item.items() for name, v in of.items()]
+    words = np.array([row[:3] for row in rows], object)
+    metrics = xr.Dataset({
+        **{f"metric_{w}": ("metric", words[:, k])
+           for k, w in enumerate(("scope", "name", "metric"))},
+        "metric_value": (("member", "metric"), np.array([row[3] for row in rows]).T),
+    })  # fmt: skip
+    pooled = pool_metrics(metrics).set_index(["scope", "name", "metric"])["value"].sort_index()
+    north = pooled["region", "north"]
+    # 6 of 8 periods, 1 of 2 short ones, 10 of 20 hm3 in them
+    assert north["vulnerability_mean_share"] == pytest.approx(0.5)
+    assert north["sustainability_product"] == pytest.approx(0.75 * 0.5 * 0.5)
+    assert north["sustainability_geometric"] == pytest.approx((0.75 * 0.5 * 0.5) ** (1 / 3))
+    assert north["shortage_index"] == pytest.approx(3.125)
+    assert north["withdrawal_to_availability"] == pytest.approx(70 / 80)
+    assert north["highest_withdrawal_to_availability"] == 2.0
+    assert pooled["leximin_demand", "1", "satisfaction"] == pytest.approx(0.5)
+
+
 @pytest.fixture(scope="module")
 def thirty(tmp_path_factory: pytest.TempPathFactory) -> Ensemble:
     folder = tmp_path_factory.mktemp("thirty")
@@ -328,6 +363,23 @@ def test_pooled_reliability_counts_all_periods(thirty: Ensemble) -> None:
     assert value["volume_reliability"] == pytest.approx(given.sum() / asked.sum())
     recovered = (short[:, :-1] & ~short[:, 1:]).sum()
     assert value["resilience"] == pytest.approx(recovered / short.sum())
+
+
+def test_pooled_sustainability_is_that_of_one_long_record(thirty: Ensemble) -> None:
+    """Against the parts, counted in the deficits of all members laid end to end."""
+    dataset = numbers(thirty.folder)
+    fields = dataset["sector"].values == "irrigation"
+    asked = dataset["demand_volume"].values[:, :, fields].sum(axis=2)
+    missing = asked - dataset["withdrawal"].values[:, :, fields].sum(axis=2)
+    short = missing > 1e-6 * asked
+    recovered = (short[:, :-1] & ~short[:, 1:]).sum() / short.sum()
+    depth = missing[short].sum() / asked[short].sum()
+    value = thirty.metrics.query("scope == 'sector' and name == 'irrigation'")
+    value = value.set_index("metric")["value"]
+    assert value["vulnerability_mean_share"] == pytest.approx(depth, rel=1e-6)
+    product = (1 - short.mean()) * recovered * (1 - depth)
+    assert product > 0
+    assert value["sustainability_product"] == pytest.approx(product, rel=1e-6)
 
 
 def test_quantiles_among_members(thirty: Ensemble) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+
 import numpy as np
 import pytest
 import xarray as xr
 
 from wateralloc import metrics
+from wateralloc.report.pages import split_docstring
 
 
 def series(*values: float) -> xr.DataArray:
@@ -130,6 +134,41 @@ def test_shortage_index_grows_with_the_square() -> None:
     assert float(metrics.hec_shortage_index(asked, given)) == pytest.approx(6.25, abs=1e-12)
 
 
+def test_sums_of_years() -> None:
+    year = xr.DataArray([2004, 2004, 2005, 2006, 2006], dims="time")
+    both = xr.concat([series(1, 2, 4, 8, 16), series(0, 0, 0, 1, 0)], "user")
+    sums = metrics.sum_by_year(both.transpose("time", "user"), year)
+    assert sums.dims == ("user", "time")
+    assert sums["time"].values.tolist() == [2004, 2005, 2006]
+    assert sums.values.tolist() == [[3, 4, 24], [0, 0, 1]]
+
+
+def test_shortage_index_is_of_years_and_not_of_periods() -> None:
+    """Half of the demand lacks in one season of four, or an eighth in each: alike in the year."""
+    year = xr.DataArray([2030] * 4, dims="time")
+    asked = series(8, 8, 8, 8)
+    found = [
+        float(metrics.hec_shortage_index(*(metrics.sum_by_year(v, year) for v in (asked, given))))
+        for given in (series(8, 4, 8, 8), series(7, 7, 7, 7))
+    ]
+    assert found == pytest.approx([100 / 64, 100 / 64], abs=1e-12)
+
+
+def test_less_deficit_may_lower_resilience_and_sustainability() -> None:
+    """As the manual warns: what is left is the one shortage that the horizon ends in."""
+    asked = series(10, 10, 10, 10, 10)
+    found = []
+    for given in (series(10, 10, 8, 10, 8), series(10, 10, 10, 10, 8)):
+        failures = metrics.is_short(asked, given)
+        parts = (
+            metrics.time_reliability(failures),
+            metrics.resilience(failures),
+            metrics.mean_shortage_ratio(asked, given, failures),
+        )
+        found.append(float(metrics.sustainability_product(*parts)))
+    assert found == pytest.approx([0.6 * 0.5 * 0.8, 0.8 * 0.0 * 0.8], abs=1e-15)
+
+
 # --- equity -------------------------------------------------------------------------------------
 
 
@@ -195,3 +234,76 @@ def test_theil_falls_into_between_and_within() -> None:
     assert float(one.between) == pytest.approx(0.0, abs=1e-15)
     each = metrics.theil_parts(served, xr.DataArray(list("abcde"), dims="region"), "region")
     assert float(each.within) == pytest.approx(0.0, abs=1e-15)
+
+
+def test_a_weight_of_two_is_two_claimants() -> None:
+    served, weight = among_regions(0.9, 0.3), among_regions(2, 1)
+    apart = among_regions(0.9, 0.9, 0.3)
+    theil = float(metrics.theil(served, "region", weight))
+    assert theil == pytest.approx(float(metrics.theil(apart, "region")), abs=1e-15)
+    # mean 0.7: 2/3 x 9/7 ln 9/7 + 1/3 x 3/7 ln 3/7
+    by_hand = (2 / 3) * (9 / 7) * np.log(9 / 7) + (1 / 3) * (3 / 7) * np.log(3 / 7)
+    assert theil == pytest.approx(by_hand, abs=1e-15)
+    for aversion in (0.5, 1.0, 2.0):
+        found = metrics.atkinson(served, "region", aversion, weight)
+        once = metrics.atkinson(apart, "region", aversion)
+        assert float(found) == pytest.approx(float(once), abs=1e-15)
+
+
+def test_who_asks_nothing_weighs_nothing() -> None:
+    served, weight = among_regions(0.9, 0.3, 0.0), among_regions(2, 1, 0)
+    two = among_regions(0.9, 0.3), among_regions(2, 1)
+    for index in (metrics.theil, metrics.atkinson):
+        found = index(served, "region", weight=weight)
+        assert float(found) == pytest.approx(float(index(two[0], "region", weight=two[1])))
+        assert float(index(served, "region", weight=0 * weight)) == 0.0
+
+
+def test_theil_with_weights_falls_into_between_and_within() -> None:
+    served, weight = among_regions(0.9, 0.5, 0.4, 0.1, 0.0), among_regions(3, 1, 2, 5, 1)
+    group = xr.DataArray(["hills", "delta", "hills", "delta", "islands"], dims="region")
+    parts = metrics.theil_parts(served, group, "region", weight)
+    # of 4.5 in all, hills have 3.5 at a mean of 0.7, the delta 1.0 at 1/6; the mean is 4.5 / 12
+    between = (3.5 / 4.5) * np.log(0.7 / 0.375) + (1.0 / 4.5) * np.log((1 / 6) / 0.375)
+    assert float(parts.between) == pytest.approx(between, abs=1e-15)
+    whole = float(metrics.theil(served, "region", weight))
+    assert float(parts.between + parts.within) == pytest.approx(whole, abs=1e-15)
+
+
+def test_leximin_profile_is_in_order_and_keeps_other_dimensions() -> None:
+    both = xr.concat([among_regions(0.9, 1.0, 0.4), among_regions(0.5, 0.2, 0.5)], "member")
+    profile = metrics.leximin_profile(both.transpose("region", "member"), "region")
+    assert profile.dims == ("member", "rank")
+    assert profile["rank"].values.tolist() == [1, 2, 3]
+    assert profile.values.tolist() == [[0.4, 0.9, 1.0], [0.2, 0.5, 0.5]]
+
+
+# --- stress -------------------------------------------------------------------------------------
+
+
+def test_withdrawal_to_availability() -> None:
+    withdrawal, available = among_regions(30, 90, 0, 5), among_regions(120, 60, 9, 0)
+    ratio = metrics.withdrawal_to_availability(withdrawal, available)
+    assert ratio.values.tolist() == [0.25, 1.5, 0.0, 0.0]
+
+
+def test_water_per_person() -> None:
+    # 1,700 hm3 a year for 1 and 3.4 million
+    found = metrics.water_per_person(among_regions(1700, 1700), among_regions(1e6, 3.4e6))
+    assert found.values.tolist() == pytest.approx([1700, 500])
+    with pytest.raises(ValueError, match="a population is 0 persons; must be above 0"):
+        metrics.water_per_person(among_regions(1, 1), among_regions(1, 0))
+
+
+# --- what every metric brings -------------------------------------------------------------------
+
+FUNCTIONS = [name for name in metrics.__all__ if callable(getattr(metrics, name))]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_metric_states_equation_source_and_example(name: str) -> None:
+    text = inspect.getdoc(getattr(metrics, name)) or ""
+    sections = dict(split_docstring(text)[1])
+    assert {"Equation", "Source"} <= set(sections), name
+    assert re.search(r"\b(19|20)\d\d\b", sections["Source"]), f"{name} names no year"
+    assert re.search(rf">>> .*\b{name}\(", text.split("Examples", 1)[1], re.DOTALL), name

@@ -377,6 +377,83 @@ def test_metrics_by_hand(results: Results) -> None:
     assert table["basin", "all", "gini_among_region"] == 0.0
 
 
+def test_indices_by_hand(results: Results) -> None:
+    """The farm gets 6, 4, 10 of 10 each day, the works 3, 2, 10; region north is both."""
+    table = results.tables()["metrics"].set_index(["scope", "name", "metric"])["value"].sort_index()
+    farm, works, north = table["demand", "farm"], table["demand", "works"], table["region", "north"]
+    # a year of which there are three days
+    assert farm["shortage_index"] == pytest.approx(100 * (1 / 3) ** 2)
+    assert farm["vulnerability_mean_share"] == pytest.approx(10 / 20)
+    assert works["vulnerability_mean_share"] == pytest.approx(15 / 20)
+    for user, depth in ((farm, 10 / 20), (works, 15 / 20), (north, 25 / 40)):
+        product = (1 / 3) * (1 / 2) * (1 - depth)
+        assert user["sustainability_product"] == pytest.approx(product)
+        assert user["sustainability_geometric"] == pytest.approx(product ** (1 / 3))
+    # both ask the same
+    of_users = [user["sustainability_geometric"] for user in (farm, works)]
+    assert north["sustainability_of_demands"] == pytest.approx(np.mean(of_users))
+    assert "sustainability_of_demands" not in farm
+    # served 2/3 and 1/2, of a mean of 7/12: 8/7 and 6/7 of it
+    basin = table["basin", "all"]
+    theil = (8 / 7) * np.log(8 / 7) / 2 + (6 / 7) * np.log(6 / 7) / 2
+    assert basin["theil_among_demand"] == pytest.approx(theil)
+    assert basin["theil_within_region"] == pytest.approx(theil)
+    assert basin["theil_between_region"] == pytest.approx(0, abs=1e-12)
+    assert basin["atkinson_among_demand"] == pytest.approx(1 - np.sqrt(1 / 3) / (7 / 12))
+    profile = table["leximin_demand"]
+    assert profile[:, "satisfaction"].to_dict() == pytest.approx({"1": 1 / 2, "2": 2 / 3})
+
+
+def test_stress_by_hand(results: Results, tmp_path: Path) -> None:
+    table = results.tables()["metrics"].set_index(["scope", "name", "metric"])["value"].sort_index()
+    # 40 hm3 come to the head, which alone is in the north; 35 are withdrawn, by both
+    for scope, name in (("basin", "all"), ("region", "north"), ("basin_year", "2001"),
+                        ("region_year", "north/2001")):  # fmt: skip
+        item = table[scope, name]
+        assert item["withdrawal_hm3"] == pytest.approx(35)
+        assert item["availability_hm3"] == pytest.approx(40)
+        assert item["withdrawal_to_availability"] == pytest.approx(35 / 40)
+    # the town as a region of its own has what the farm leaves and returns: 3, 2 and 25
+    parts = river()
+    parts["nodes"][1] |= {"region": "south"}
+    parts["demands"][1] = parts["demands"][1] | {"region": "south"}
+    goals = [{"meet": {"demands": ["farm"]}}, {"meet": {}}]
+    two = results_of(tmp_path / "two", goals, **parts).tables()["metrics"]
+    south = two.set_index(["scope", "name", "metric"])["value"].sort_index()["region", "south"]
+    # returns of the farm do not come by a link
+    assert south["availability_hm3"] == pytest.approx(20)
+    assert south["withdrawal_to_availability"] == pytest.approx(15 / 20)
+
+
+def test_stress_of_the_worst_year_and_of_groundwater(tmp_path: Path) -> None:
+    """Two water years of a day and two days; an aquifer with a recharge of 5 a day."""
+    parts = river()
+    parts["nodes"].append({"name": "sand", "kind": "aquifer", "region": "north"})
+    parts["aquifers"] = [{"name": "sand", "capacity_hm3": 100, "initial_hm3": 50,
+                          "recharge_hm3_day": 5}]  # fmt: skip
+    parts["links"].append({"name": "spring", "from": "sand", "to": "head", "kind": "reach"})
+    results = results_of(tmp_path, [{"meet": {}}], **parts)
+    dataset = results.dataset.assign_coords(water_year=("time", [2000, 2001, 2001]))
+    table = make_tables(dataset)["metrics"].set_index(["scope", "name", "metric"])["value"]
+    table = table.sort_index()
+    north = table["region", "north"]
+    assert north["availability_hm3"] == pytest.approx(40 + 15)
+    by_year = table["region_year"][:, "availability_hm3"]
+    assert by_year.to_dict() == pytest.approx({"north/2000": 6 + 5, "north/2001": 34 + 10})
+    stress = table["region_year"][:, "withdrawal_to_availability"]
+    assert north["highest_withdrawal_to_availability"] == pytest.approx(stress.max())
+    assert stress.min() < stress.max()
+
+
+def test_region_without_a_node_has_no_stress(tmp_path: Path) -> None:
+    parts = river()
+    parts["demands"][1] = parts["demands"][1] | {"region": "abroad"}
+    table = results_of(tmp_path, [{"meet": {}}], **parts).tables()["metrics"]
+    stress = table[table["metric"] == "withdrawal_to_availability"]
+    assert "abroad" in set(table.loc[table["scope"] == "region", "name"])
+    assert set(stress.loc[stress["scope"] == "region", "name"]) == {"north"}
+
+
 def test_sharing_by_hand(tmp_path: Path) -> None:
     """Days of 6, 4 and 30 for claims of 10 and 5 by equal losses."""
     demands = [

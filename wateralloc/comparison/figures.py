@@ -12,7 +12,7 @@ import xarray as xr
 
 from wateralloc import metrics
 from wateralloc.comparison.yardsticks import Yardstick
-from wateralloc.results.tables import metric_table
+from wateralloc.results.measures import metric_table
 from wateralloc.timeline import years_between
 
 SCOPES = ("basin", "region", "sector", "region_sector", "province")

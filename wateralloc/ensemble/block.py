@@ -22,8 +22,8 @@ from wateralloc.foresight.reference import Reference
 from wateralloc.hydrology import Member
 from wateralloc.results import collect
 from wateralloc.results.manifest import identify
+from wateralloc.results.measures import metric_table
 from wateralloc.results.store import write_netcdf
-from wateralloc.results.tables import metric_table
 
 RECORD = "record"
 """Attribute of the file of a block that tells, as JSON, what was solved in it."""

@@ -10,12 +10,20 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from wateralloc.metrics import sustainability_geometric, sustainability_product
+
 QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 ALL = "all"
 """Member of a metric that is of all members together."""
 AT_ONCE = 64
 """Members that are read at a time."""
 SPREAD = ["mean", "min", *(f"q{round(100 * q):02d}" for q in QUANTILES), "max"]
+PARTS = ("time_reliability", "resilience", "vulnerability_mean_share")
+"""Metrics that an index of sustainability is made of, in the order of its arguments."""
+SUSTAINABILITY = {
+    "sustainability_product": sustainability_product,
+    "sustainability_geometric": sustainability_geometric,
+}
 Key = tuple[str, str]
 
 
@@ -24,9 +32,11 @@ def pool_metrics(metrics: xr.Dataset) -> pd.DataFrame:
 
     Volumes, energy and shares are means over the members.  A reliability counts the periods, or
     the volumes, of all members; `resilience` the short periods of all; `vulnerability` is the mean
-    over the members that were ever short.  What is worst, longest, lowest or highest is so over all
-    members.  `member_reliability` is the share of members that were never short: with members of
-    a year, the share of years.
+    over the members that were ever short, but for `vulnerability_mean_share`, which is that of the
+    short periods of all.  Sustainability is of these, and `withdrawal_to_availability` of the
+    volumes, of all members.  What is worst, longest, lowest or highest is so over all members.
+    `member_reliability` is the share of members that were never short: with members of a year, the
+    share of years.
 
     Parameters
     ----------
@@ -62,6 +72,16 @@ def _pool(metric: str, values: np.ndarray, of_item: dict[str, np.ndarray]) -> fl
     if metric == "volume_reliability":
         asked = of_item["demand_hm3"].sum()
         return float(of_item["withdrawal_hm3"].sum() / asked) if asked > 0 else 1.0
+    if metric == "withdrawal_to_availability":
+        there = of_item["availability_hm3"].sum()
+        return float(of_item["withdrawal_hm3"].sum() / there) if there > 0 else 0.0
+    if metric in SUSTAINABILITY:
+        parts = (_pool(name, of_item[name], of_item) for name in PARTS)
+        return float(SUSTAINABILITY[metric](*map(xr.DataArray, parts)))
+    if metric == "vulnerability_mean_share":
+        is_short = values > 0  # deficit over share is what was asked in the short periods
+        deficit = of_item["deficit_hm3"][is_short]
+        return float(deficit.sum() / (deficit / values[is_short]).sum()) if is_short.any() else 0.0
     if metric == "resilience":
         short = 1.0 - of_item["time_reliability"]  # in proportion to the short periods
         return float(values @ short / short.sum()) if short.sum() > 0 else 1.0

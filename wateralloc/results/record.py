@@ -21,9 +21,9 @@ from wateralloc.foresight.reference import Reference
 from wateralloc.results.dataset import collect
 from wateralloc.results.equality import EQUAL, Difference, compare
 from wateralloc.results.manifest import hash_file, identify, input_files, portable
+from wateralloc.results.measures import metric_table
 from wateralloc.results.soundness import Contradiction, check_alone
 from wateralloc.results.store import DATASET, MANIFEST, Results
-from wateralloc.results.tables import metric_table
 
 ENSEMBLE = "ensemble.json"
 """What an ensemble keeps beside its manifest: how it was begun."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from wateralloc import metrics
+from wateralloc.results.measures import metric_table
 from wateralloc.units import HM3_PER_M3, SECONDS_PER_DAY
 
 BALANCE = (
@@ -18,8 +19,6 @@ BALANCE = (
 """Amounts of ``balance.csv`` before the residual; those of other parts follow it."""
 RANGES = ("withdrawal_least", "withdrawal_most")
 """What the goals leave open, where it was computed."""
-CLAIMANTS = ("region", "province", "sector", "demand")
-"""Who is served: scopes of the metrics of service, and of equity."""
 
 
 def make_tables(dataset: xr.Dataset) -> dict[str, pd.DataFrame]:
@@ -294,164 +293,6 @@ def _frame(dataset: xr.Dataset, dim: str, **columns: xr.DataArray) -> pd.DataFra
 
 def _dates(times: np.ndarray) -> np.ndarray:
     return np.datetime_as_string(times.astype("datetime64[D]")).astype(object)
-
-
-# --- metrics --------------------------------------------------------------------------------
-
-
-def metric_table(dataset: xr.Dataset) -> pd.DataFrame:
-    """Metrics of each member: of service (basin, region, sector, ...), of reservoirs and of rules.
-
-    A claimant of several demands is short in a period when they lack water together.  Names end in
-    the unit where there is one.
-    """
-    rows = [
-        *_service(dataset), *_equity(dataset), *_storage(dataset), *_energy(dataset),
-        *_through(dataset), *_kept(dataset), *_prices_of_sharing(dataset),
-    ]  # fmt: skip
-    n_members, names = dataset.sizes["member"], dataset["member"].values
-    frames = [
-        pd.DataFrame({
-            "member": np.repeat(names, len(items)), "scope": scope,
-            "name": np.tile(np.asarray(items, object), n_members), "metric": metric,
-            "value": np.broadcast_to(values, (n_members, len(items))).ravel(),
-        })
-        for scope, items, metric, values in rows
-        if len(items)
-    ]  # fmt: skip
-    columns = ["member", "scope", "name", "metric", "value"]
-    if not frames:
-        return pd.DataFrame(columns=columns)
-    table = pd.concat(frames, ignore_index=True)
-    order = {name: k for k, name in enumerate(names)}
-    by_member = np.argsort(table["member"].map(order).to_numpy(), kind="stable")
-    return table.iloc[by_member].reset_index(drop=True)[columns]
-
-
-Rows = Iterator[tuple[str, list[str], str, np.ndarray]]
-"""Scope, names, metric and values (member, name)."""
-
-
-def _service(dataset: xr.Dataset) -> Rows:
-    for scope in ("basin", *CLAIMANTS[:3], "region_sector", "demand"):
-        names, demand = _sum_by(dataset, scope, "demand_volume")
-        withdrawal = _sum_by(dataset, scope, "withdrawal")[1]
-        short = metrics.is_short(demand, withdrawal)
-        deficit = demand - withdrawal
-        share = 1.0 - metrics.satisfaction(demand, withdrawal)
-        found = {
-            "demand_hm3": demand.sum("time"),
-            "withdrawal_hm3": withdrawal.sum("time"),
-            "deficit_hm3": deficit.sum("time"),
-            "volume_reliability": metrics.volume_reliability(demand, withdrawal),
-            "time_reliability": metrics.time_reliability(short),
-            "resilience": metrics.resilience(short),
-            "vulnerability_hm3": metrics.vulnerability(deficit, short),
-            "vulnerability_share": metrics.vulnerability(share, short),
-            "worst_deficit_hm3": metrics.worst_period(deficit, short),
-            "worst_deficit_share": metrics.worst_period(share, short),
-            "longest_failure_periods": metrics.longest_failure(short),
-        }
-        for metric, values in found.items():
-            yield scope, names, metric, values.transpose("member", ...).values + 0.0
-
-
-def _equity(dataset: xr.Dataset) -> Rows:
-    for claimant in CLAIMANTS:
-        names, demand = _sum_by(dataset, claimant, "demand_volume")
-        if not names:
-            continue
-        asked = demand.sum("time")
-        served = metrics.volume_reliability(demand, _sum_by(dataset, claimant, "withdrawal")[1])
-        gini = metrics.gini(served, asked, "claimant").values[:, None]
-        yield "basin", ["all"], f"gini_among_{claimant}", gini
-        yield "basin", ["all"], f"least_served_{claimant}", served.min("claimant").values[:, None]
-
-
-def _storage(dataset: xr.Dataset) -> Rows:
-    names = list(dataset["reservoir"].values)
-    storage = dataset["storage_end"]
-    yield "reservoir", names, "lowest_storage_hm3", storage.min("time").values
-    yield "reservoir", names, "highest_storage_hm3", storage.max("time").values
-    yield "reservoir", names, "storage_at_end_hm3", storage.isel(time=-1).values
-    for metric, quantity in (
-        ("spill_hm3", "spill"), ("release_hm3", "release"), ("evaporation_hm3", "evaporation"),
-    ):  # fmt: skip
-        yield "reservoir", names, metric, dataset[quantity].sum("time").values
-    levels = list(dataset["reservoir_with_level"].values)
-    yield "reservoir", levels, "lowest_level_m", dataset["level"].min("time").values
-
-
-def _energy(dataset: xr.Dataset) -> Rows:
-    """Energy of each plant and of all; firm power is the least mean of a period."""
-    if not dataset.sizes.get("plant", 0):
-        return
-    names, hours = list(dataset["plant"].values), dataset["days"] * 24
-    of_plants = {
-        "energy_gwh": dataset["energy"].sum("time"),
-        "energy_spilled_gwh": dataset["energy_spilled"].sum("time"),
-        "energy_value_million": dataset["energy_value"].sum("time"),
-        "firm_power_mw": (1e3 * dataset["energy"] / hours).min("time"),
-    }
-    together = (1e3 * dataset["energy"].sum("plant") / hours).min("time")
-    for metric, values in of_plants.items():
-        total = together if metric == "firm_power_mw" else values.sum("plant")
-        yield "plant", names, metric, values.transpose("member", "plant").values
-        yield "basin", ["all"], metric, total.values[:, None]
-
-
-def _through(dataset: xr.Dataset) -> Rows:
-    """What enters and leaves the basin."""
-    for name in ("inflow", "outflow"):
-        volume = dataset[name].sum(["time", "node"]).values
-        yield "basin", ["all"], f"{name}_hm3", volume[:, None]
-
-
-def _kept(dataset: xr.Dataset) -> Rows:
-    label = dataset["rule"].values
-    names = list(dict.fromkeys(label))
-    kept, slack = dataset["kept"].values, dataset["slack"].values
-    if names:
-        share = np.stack([kept[:, label == name].mean(axis=1) for name in names], axis=1)
-        worst = np.stack([slack[:, label == name].min(axis=1) for name in names], axis=1)
-        yield "rule", names, "share_kept", share
-        yield "rule", names, "worst_shortfall", np.maximum(-worst, 0.0) + 0.0
-
-
-def _prices_of_sharing(dataset: xr.Dataset) -> Rows:
-    """What the rules of goals ``share`` do without, of the most that could be."""
-    if not dataset.sizes.get("sharing", 0):
-        return
-    numbers, names = dataset["sharing_goal"].values, dataset["sharing_name"].values
-    titles = [f"{number} {name}" for number, name in zip(numbers, names, strict=True)]
-    has_value = dataset["sharing_has_value"].values.astype(bool)
-    yield "goal", titles, "volume_price", dataset["sharing_volume_price"].values
-    worth = dataset["sharing_value_price"].values[:, has_value]
-    yield "goal", [t for t, has in zip(titles, has_value, strict=True) if has], "value_price", worth
-
-
-def _sum_by(dataset: xr.Dataset, scope: str, quantity: str) -> tuple[list[str], xr.DataArray]:
-    """Names of a scope and the volumes (member, claimant, time) of their demands together."""
-    volumes = dataset[quantity].transpose("member", "time", "demand").values
-    if scope == "basin":
-        label = np.full(volumes.shape[2], "all", object)
-    elif scope == "region_sector":
-        pairs = zip(dataset["region"].values, dataset["sector"].values, strict=True)
-        label = np.array([f"{r}/{s}" if r else "" for r, s in pairs], object)
-    else:
-        label = dataset[scope].values
-    known = [str(name) for name in dict.fromkeys(label) if name]
-    position = {name: i for i, name in enumerate(known)}
-    # members first in memory too: sums over the others then do not depend on how many there are
-    total = np.zeros((volumes.shape[0], len(known), volumes.shape[1]))
-    for d, name in enumerate(label):
-        if name in position:
-            total[:, position[name]] += volumes[:, :, d]
-    array = xr.DataArray(
-        total, dims=("member", "claimant", "time"),
-        coords={"member": dataset["member"].values, "claimant": known},
-    )  # fmt: skip
-    return known, array
 
 
 TABLES: dict[str, Callable[[xr.Dataset], pd.DataFrame]] = {

@@ -1,8 +1,7 @@
-"""How well users are served: reliability, resilience, vulnerability and equity.
+"""How well a user or group is served in time: reliability, resilience, vulnerability, and indices.
 
-Pure functions of DataArrays.  Each reduces the dimension ``time`` (equity: that of the claimants)
-and keeps all others, so members, demands or regions go through in one call.  Volumes are hm3 of
-the period.
+Pure functions of DataArrays.  Each reduces the dimension ``time`` and keeps all others, so members,
+demands or regions go through in one call.  Volumes are hm3 of the period.
 """
 
 from __future__ import annotations
@@ -31,6 +30,11 @@ def is_short(demand: xr.DataArray, withdrawal: xr.DataArray) -> xr.DataArray:
     Equation
     --------
     demand(t) - withdrawal(t) > max(1e-6 demand(t), 1e-9 hm3).
+
+    Source
+    ------
+    Hashimoto, Stedinger & Loucks (1982): unsatisfactory state.  The tolerance is that of the
+    solver.
 
     Examples
     --------
@@ -102,6 +106,10 @@ def satisfaction(demand: xr.DataArray, withdrawal: xr.DataArray) -> xr.DataArray
     Equation
     --------
     withdrawal / demand.
+
+    Source
+    ------
+    Sieber & Purkey (2015), WEAP User Guide, Stockholm Environment Institute: demand site coverage.
 
     Examples
     --------
@@ -192,6 +200,12 @@ def worst_period(severity: xr.DataArray, short: xr.DataArray) -> xr.DataArray:
     --------
     max over short t of severity(t).
 
+    Source
+    ------
+    Kjeldsen & Rosbjerg (2004), Choice of reliability, resilience and vulnerability estimators for
+    risk assessments of water resources systems, Hydrological Sciences Journal 49(5): maximum
+    deficit.
+
     Examples
     --------
     >>> deficit = xr.DataArray([1.0, 3.0, 0.0], dims="time")
@@ -212,6 +226,10 @@ def longest_failure(short: xr.DataArray) -> xr.DataArray:
     --------
     max over runs j of the number of periods of j.
 
+    Source
+    ------
+    Kjeldsen & Rosbjerg (2004): maximum duration.
+
     Examples
     --------
     >>> float(longest_failure(xr.DataArray([True, False, True, True], dims="time")))
@@ -226,43 +244,6 @@ def _longest_run(short: np.ndarray) -> np.ndarray:
         run = np.where(short[..., t], run + 1, 0.0)
         longest = np.maximum(longest, run)
     return longest
-
-
-def gini(served: xr.DataArray, weight: xr.DataArray, dim: str) -> xr.DataArray:
-    """Gini coefficient of satisfaction among claimants: 0 when all are served alike.
-
-    Each claimant counts by what it asks; it is 0 where nothing is asked, or nothing given.
-
-    Parameters
-    ----------
-    served : DataArray [1] (..., claimant)
-        Satisfaction.
-    weight : DataArray [hm3] (..., claimant)
-        Demand.
-    dim : name of the dimension of the claimants
-
-    Equation
-    --------
-    sum over i, j of w(i) w(j) |s(i) - s(j)| / (2 W^2 mean), with W the sum of w and mean = sum of
-    w s / W.
-
-    Source
-    ------
-    Sen (1973), On Economic Inequality, chapter 2 (mean absolute difference), with weights.
-
-    Examples
-    --------
-    >>> served = xr.DataArray([1.0, 0.0], dims="region")
-    >>> float(gini(served, xr.DataArray([5.0, 5.0], dims="region"), "region"))
-    0.5
-    """
-    other = {dim: f"other_{dim}"}
-    apart = abs(served - served.rename(other)) * weight * weight.rename(other)
-    total = weight.sum(dim)
-    mean = (weight * served).sum(dim)
-    below = 2 * total * mean
-    apart = apart.sum([dim, other[dim]])
-    return xr.where(below > 0, apart / xr.where(below > 0, below, 1.0), 0.0)
 
 
 def mean_shortage_ratio(
@@ -352,47 +333,19 @@ def sustainability_geometric(
     >>> round(float(sustainability_geometric(*parts)), 9)
     0.5
     """
-    return sustainability_product(reliability, resilience, vulnerability) ** (1 / 3)
-
-
-def weighted_mean(measure: xr.DataArray, weight: xr.DataArray, dim: str) -> xr.DataArray:
-    """Mean of a measure over the claimants of a group, each counted by its weight; 0 without any.
-
-    Parameters
-    ----------
-    measure : DataArray [1] (..., claimant)
-        As the sustainability of each user.
-    weight : DataArray (..., claimant)
-        As its demand.
-    dim : name of the dimension of the claimants
-
-    Equation
-    --------
-    sum over i of w(i) x(i) / sum over i of w(i).
-
-    Source
-    ------
-    Sandoval-Solis, McKinney & Loucks (2011): sustainability by group.
-
-    Examples
-    --------
-    >>> measure = xr.DataArray([0.8, 0.4], dims="region")
-    >>> round(float(weighted_mean(measure, xr.DataArray([3.0, 1.0], dims="region"), "region")), 9)
-    0.7
-    """
-    total = weight.sum(dim)
-    return xr.where(total > 0, (measure * weight).sum(dim) / xr.where(total > 0, total, 1.0), 0.0)
+    product = sustainability_product(reliability, resilience, vulnerability)
+    return product.clip(min=0.0) ** (1 / 3)
 
 
 def hec_shortage_index(demand: xr.DataArray, withdrawal: xr.DataArray) -> xr.DataArray:
     """Shortage index of the Hydrologic Engineering Center: a deep shortage counts by its square.
 
-    A year of 10 % shortage each year gives 1, the value often asked for in planning.
+    A shortage of 10 % in every year gives 1; one of half the demand in one year of ten gives 2.5.
 
     Parameters
     ----------
     demand, withdrawal : DataArray [hm3 a year] (..., time)
-        Sums of years, not of periods.
+        Sums of years, not of periods: :func:`sum_by_year`.
 
     Equation
     --------
@@ -401,7 +354,7 @@ def hec_shortage_index(demand: xr.DataArray, withdrawal: xr.DataArray) -> xr.Dat
     Source
     ------
     US Army Corps of Engineers, Hydrologic Engineering Center (1975), Hydrologic Engineering Methods
-    for Water Resources Development, volume 8: Reservoir yield.
+    for Water Resources Development, volume 8: Reservoir yield (shortage index).
 
     Examples
     --------
@@ -413,203 +366,44 @@ def hec_shortage_index(demand: xr.DataArray, withdrawal: xr.DataArray) -> xr.Dat
     return 100.0 * (missing**2).mean("time")
 
 
-# --- equity among claimants, each counted once --------------------------------------------------
-
-
-def jain(served: xr.DataArray, dim: str) -> xr.DataArray:
-    """Jain's index of fairness: 1 when all are served alike, 1/n when one has all.
-
-    It is 1 where nobody is served.
+def sum_by_year(volume: xr.DataArray, year: xr.DataArray) -> xr.DataArray:
+    """Sum the volumes of each year.
 
     Parameters
     ----------
-    served : DataArray [1] (..., claimant)
-        Satisfaction.
-    dim : name of the dimension of the claimants
-
-    Equation
-    --------
-    (sum of s)^2 / (n sum of s^2).
-
-    Source
-    ------
-    Jain, Chiu & Hawe (1984), A quantitative measure of fairness, DEC Research Report TR-301.
-
-    Examples
-    --------
-    >>> float(jain(xr.DataArray([1.0, 0.0], dims="region"), "region"))
-    0.5
-    """
-    squares = served.sizes[dim] * (served**2).sum(dim)
-    below = xr.where(squares > 0, squares, 1.0)
-    return xr.where(squares > 0, served.sum(dim) ** 2 / below, 1.0)
-
-
-def theil(served: xr.DataArray, dim: str) -> xr.DataArray:
-    """Theil's index of inequality: 0 when all are served alike, ln n when one has all.
-
-    It is 0 where nobody is served.
-
-    Parameters
-    ----------
-    served : DataArray [1] (..., claimant)
-    dim : name of the dimension of the claimants
-
-    Equation
-    --------
-    1/n sum of (s / mean) ln(s / mean), with 0 ln 0 = 0.
-
-    Source
-    ------
-    Theil (1967), Economics and Information Theory, chapter 4.
-
-    Examples
-    --------
-    >>> round(float(theil(xr.DataArray([1.0, 0.0], dims="region"), "region")), 6)  # ln 2
-    0.693147
-    """
-    mean = served.mean(dim)
-    ratio = served / xr.where(mean > 0, mean, 1.0)
-    return (ratio * np.log(xr.where(ratio > 0, ratio, 1.0))).mean(dim)
-
-
-def theil_parts(served: xr.DataArray, group: xr.DataArray, dim: str) -> xr.Dataset:
-    """Split Theil's index into inequality between groups and within them; they add up to it.
-
-    Parameters
-    ----------
-    served : DataArray [1] (..., claimant)
-    group : DataArray of text (claimant)
-        As the region of each claimant.
-    dim : name of the dimension of the claimants
+    volume : DataArray [hm3] (..., time)
+    year : DataArray of int (time)
+        Year of each period.
 
     Returns
     -------
-    Dataset
-        ``between``: as if all of a group had its mean; ``within``: the indices of the groups,
-        weighted by their share of the sum.
+    DataArray [hm3 a year] (..., time)
+        One for each year, which is its label; a year of which there is a part is the sum of that.
 
     Equation
     --------
-    sum over g of p(g) ln(mean(g) / mean) + sum over g of p(g) theil(g), p(g) = sum of s in g / sum
-    of s.
+    sum over t in year y of volume(t).
 
     Source
     ------
-    Theil (1967); Shorrocks (1980), The class of additively decomposable inequality measures,
-    Econometrica 48.
+    US Army Corps of Engineers (1975), as :func:`hec_shortage_index`.
 
     Examples
     --------
-    >>> served = xr.DataArray([1.0, 0.0, 0.5, 0.5], dims="user")
-    >>> parts = theil_parts(served, xr.DataArray(["a", "a", "b", "b"], dims="user"), "user")
-    >>> float(parts.between), round(float(parts.within), 6)  # half of ln 2
-    (0.0, 0.346574)
+    >>> volume = xr.DataArray([1.0, 2.0, 4.0], dims="time")
+    >>> sum_by_year(volume, xr.DataArray([2004, 2004, 2005], dims="time")).values.tolist()
+    [3.0, 4.0]
     """
-    sums = served.sum(dim)
-    below = xr.where(sums > 0, sums, 1.0)
-    mean = served.mean(dim)
-    between, within = xr.zeros_like(sums), xr.zeros_like(sums)
-    for name in np.unique(group.values):
-        inside = served.isel({dim: np.flatnonzero(group.values == name)})
-        part = inside.sum(dim) / below
-        ratio = inside.mean(dim) / xr.where(mean > 0, mean, 1.0)
-        between = between + part * np.log(xr.where(ratio > 0, ratio, 1.0))
-        within = within + part * theil(inside, dim)
-    return xr.Dataset({"between": between, "within": within})
+    years, number = np.unique(year.values, return_inverse=True)
+    sums = xr.apply_ufunc(
+        _sums, volume.drop_vars("time", errors="ignore"), kwargs={"number": number},
+        input_core_dims=[["time"]], output_core_dims=[["year"]],
+    )  # fmt: skip
+    return sums.rename(year="time").assign_coords(time=years)
 
 
-def atkinson(served: xr.DataArray, dim: str, aversion: float = 1.0) -> xr.DataArray:
-    """Atkinson's index: the share of the mean that equality would be worth giving up.
-
-    The larger the aversion, the more the worst served count; from 1 on it is 1 when one claimant
-    has nothing and another something.  It is 0 where nobody is served.
-
-    Parameters
-    ----------
-    served : DataArray [1] (..., claimant)
-    dim : name of the dimension of the claimants
-    aversion : to inequality, 0 or more
-
-    Equation
-    --------
-    1 - (mean of s^(1 - aversion))^(1 / (1 - aversion)) / mean; with aversion 1: 1 - geometric mean
-    / mean.
-
-    Source
-    ------
-    Atkinson (1970), On the measurement of inequality, Journal of Economic Theory 2.
-
-    Raises
-    ------
-    ValueError
-        The aversion is negative.
-
-    Examples
-    --------
-    >>> served = xr.DataArray([1.0, 0.25], dims="region")  # geometric mean 0.5, mean 0.625
-    >>> round(float(atkinson(served, "region")), 9)
-    0.2
-    """
-    if not aversion >= 0:
-        raise ValueError(f"aversion is {aversion}; must be 0 or more")
-    mean = served.mean(dim)
-    ratio = served / xr.where(mean > 0, mean, 1.0)
-    some = xr.where(ratio > 0, ratio, 1.0)
-    if aversion == 1:
-        equal = np.exp(np.log(some).mean(dim))
-    else:
-        power = 1.0 - aversion
-        equal = xr.where(ratio > 0, some**power, 0.0).mean(dim) ** (1.0 / power)
-    if aversion >= 1:
-        equal = xr.where((ratio > 0).all(dim), equal, 0.0)
-    return xr.where(mean > 0, 1.0 - equal, 0.0)
-
-
-def hoover(served: xr.DataArray, dim: str) -> xr.DataArray:
-    """Hoover's index: the share of all that would have to move to serve all alike.
-
-    It is 0 where nobody is served.
-
-    Parameters
-    ----------
-    served : DataArray [1] (..., claimant)
-    dim : name of the dimension of the claimants
-
-    Equation
-    --------
-    1/2 sum of |s / sum of s - 1/n|.
-
-    Source
-    ------
-    Hoover (1936), The measurement of industrial localization, Review of Economics and Statistics
-    18.
-
-    Examples
-    --------
-    >>> float(hoover(xr.DataArray([1.0, 0.0], dims="region"), "region"))
-    0.5
-    """
-    total = served.sum(dim)
-    parts = served / xr.where(total > 0, total, 1.0)
-    return xr.where(total > 0, 0.5 * abs(parts - 1.0 / served.sizes[dim]).sum(dim), 0.0)
-
-
-def gap(served: xr.DataArray, dim: str) -> xr.DataArray:
-    """Satisfaction of the best served less that of the worst served.
-
-    Parameters
-    ----------
-    served : DataArray [1] (..., claimant)
-    dim : name of the dimension of the claimants
-
-    Equation
-    --------
-    max of s - min of s.
-
-    Examples
-    --------
-    >>> float(gap(xr.DataArray([1.0, 0.25], dims="region"), "region"))
-    0.75
-    """
-    return served.max(dim) - served.min(dim)
+def _sums(volume: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Sum (..., time) over the periods of each number: (..., number)."""
+    # in one order of memory, so that a sum does not depend on how many others there are
+    parts = [np.ascontiguousarray(volume[..., number == k]) for k in range(number.max() + 1)]
+    return np.stack([part.sum(axis=-1) for part in parts], axis=-1)
