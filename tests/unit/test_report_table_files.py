@@ -283,6 +283,18 @@ def test_shares_are_percent(results: Results) -> None:
     assert float(READERS[".csv"](write(found, ".csv", SOURCE)).rows[-1][1]) == share
 
 
+def test_share_that_is_nearly_all_is_not_shown_as_all(results: Results) -> None:
+    withdrawal = results.dataset["demand_volume"] * 0.99999
+    nearly = Results(results.dataset.assign(withdrawal=withdrawal), {})
+    found = tabulate(nearly, ["sector"], None, "satisfaction")
+    sheet = openpyxl.load_workbook(io.BytesIO(write(found, ".xlsx", SOURCE))).active
+    assert (sheet["B5"].value, sheet["B5"].number_format) == (
+        pytest.approx(0.99999),
+        '">99.9 %"',
+    )
+    assert READERS[".html"](write(found, ".html", SOURCE)).rows[0][1] == ">99.9 %"
+
+
 def test_sheet_is_laid_out(results: Results) -> None:
     found = tabulate(results, ["region", "sector"], "month", "demand")
     sheet = openpyxl.load_workbook(io.BytesIO(write(found, ".xlsx", SOURCE))).active

@@ -196,13 +196,14 @@ def _xlsx(table: Tabulation, source: About) -> bytes:
     )
     sheet = book.add_worksheet(WORDS["sheet"][table.lang])
     places = "0.0%" if table.is_share else f"#,##0.{'0' * table.decimals}"
+    formats = {"number": places, "nearly": '">99.9 %"'}  # that is not shown as 100 %
     styles = {
         (is_total, of): book.add_format(
             ({"bold": True, "top": 1} if is_total else {})
-            | ({"num_format": places} if of == "number" else {})
+            | ({"num_format": formats[of]} if of in formats else {})
         )
         for is_total in (False, True)
-        for of in ("label", "number")
+        for of in ("label", *formats)
     }
     head = book.add_format(
         {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top", "bg_color": "#E8EEF4"}
@@ -224,7 +225,8 @@ def _xlsx(table: Tabulation, source: About) -> bytes:
             else:
                 sheet.write_number(row, k, int(label), styles[is_total_row, "label"])
         for j, number in enumerate(numbers):
-            style = styles[is_total_row, "number"]
+            is_nearly = texts[i][j].startswith(">")
+            style = styles[is_total_row, "nearly" if is_nearly else "number"]
             if np.isnan(number):
                 sheet.write_blank(row, n_labels + j, None, style)
             else:
