@@ -126,6 +126,8 @@ CODES = {
     "E386": "members that do not see the whole horizon cannot be mended",
     "E387": "no amount by which limits give way mends a member",
     "E388": "member has no solution although its limits gave way",
+    "E390": "statistic of a table is unknown, or is one over members that the table keeps apart",
+    "E391": "ending of a table's file is none that tables are written in",
     "E402": "infeasible",
     "E403": "unbounded",
     "E404": "solver failed",

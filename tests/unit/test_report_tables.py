@@ -19,6 +19,7 @@ from wateralloc.report.tables import (
     energy_summary,
     pivot,
     rules_summary,
+    tabulate,
 )
 from wateralloc.results import Results, collect
 
@@ -53,7 +54,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
             "sectors": {"works": {"en": "Works", "vi": "Công nghiệp"}, "farm": {"en": "Farm"}},
         },
         nodes=[
-            {"name": "town", "kind": "inflow"}, {"name": "delta", "kind": "junction"},
+            {"name": "town", "kind": "inflow", "sub_basin": "upper"},
+            {"name": "delta", "kind": "junction"},
             {"name": "sea", "kind": "sink"},
         ],
         links=[
@@ -183,6 +185,132 @@ def test_rules_summary(results: Results) -> None:
     assert row["Worst shortfall"] == pytest.approx(0.5 / 0.0864, rel=1e-6)
     assert row["Unit"] == "m3s"
     assert rules_summary(results, "vi").index.name == "Quy tắc"
+
+
+# --- totals, statistics, seasons ----------------------------------------------------------------
+
+
+def test_totals_follow_what_they_sum(results: Results) -> None:
+    table = pivot(results, ["region", "sector"], "month", "demand", totals=True)
+    assert list(table.index) == [
+        ("South", "Works"), ("South", "Farm"), ("South", "Total"),
+        ("north", "Farm"), ("north", "Total"), ("Total", ""),
+    ]  # fmt: skip
+    assert table.columns[-1] == "Total"
+    assert table.loc[("South", "Total"), "Feb"] == pytest.approx(28.5)
+    assert table.loc[("Total", ""), "Feb"] == pytest.approx(3 * 28.5)
+    assert table.loc[("north", "Total"), "Total"] == pytest.approx(ALL)
+    assert table.loc[("Total", ""), "Total"] == pytest.approx(3 * ALL / 2)
+
+
+def test_total_of_three_fields_has_one_line_for_each_outer_one(results: Results) -> None:
+    table = pivot(results, ["province", "region", "sector"], None, "demand", totals=True)
+    # all users are of one province, so its total is that of all, and stands once
+    assert [key for key in table.index if "Total" in key] == [
+        ("upland", "South", "Total"), ("upland", "north", "Total"), ("upland", "Total", ""),
+    ]  # fmt: skip
+    assert table.iloc[-1, 0] == pytest.approx(3 * ALL / 2)
+
+
+def test_total_of_satisfaction_is_the_ratio_of_summed_volumes(results: Results) -> None:
+    found = tabulate(results, ["region"], "sector", "satisfaction")
+    table = found.frame
+    assert table.index[-1] == table.columns[-1] == "Overall"
+    assert table.loc["Overall", "Overall"] == pytest.approx(1 - 2 * DRY / (3 * ALL), abs=1e-12)
+    assert table.loc["South", "Overall"] == pytest.approx(0.5, abs=1e-12)
+    assert np.isnan(table.loc["north", "Works"])
+    assert not found.adds_up
+    assert found.heading == "Satisfaction, mean over members [%]"
+
+
+def test_members_have_no_total(results: Results) -> None:
+    by_member = pivot(results, ["region"], "member", "deficit", totals=True)
+    assert list(by_member.columns) == ["2001-01", "2002-01"]
+    assert list(by_member.index) == ["South", "north", "Total"]
+    nested = pivot(results, ["member", "region"], None, "deficit", totals=True)
+    assert [key[1] for key in nested.index] == ["South", "north", "Total"] * 2
+    inner = pivot(results, ["region", "member"], None, "deficit", totals=True)
+    assert "Total" not in inner.index.get_level_values(0).union(inner.index.get_level_values(1))
+
+
+def test_one_line_has_no_total(results: Results) -> None:
+    assert list(pivot(results, ["province"], None, "deficit", totals=True).index) == ["upland"]
+    assert pivot(results, [], None, "deficit", totals=True).shape == (1, 1)
+    assert pivot(results, [], "sector", "deficit", totals=True).columns.tolist() == [
+        "Works", "Farm", "Total",
+    ]  # fmt: skip
+
+
+def test_statistics_are_of_totals_not_sums(results: Results) -> None:
+    """One member lacks 730 in the first year, the other 732 in the second."""
+    for stat, first, second, both in (
+        ("min", 0, 0, 730), ("max", 730, 732, 732), ("median", 365, 366, 731),
+        ("q25", 182.5, 183, 730.5), ("mean", 365, 366, 731),
+    ):  # fmt: skip
+        found = tabulate(results, ["province"], "year", "deficit", stat=stat)
+        assert found.frame.to_numpy().ravel() == pytest.approx([first, second, both], abs=1e-9)
+        assert found.adds_up == (stat == "mean")
+        assert len(found.notes) == (stat != "mean")
+    assert found.frame.columns[-1] == "Total"
+    found = tabulate(results, ["province"], "year", "deficit", "vi", stat="q25")
+    assert found.frame.columns[-1] == "Phân vị 25 % của tổng"
+    assert found.title == "Thiếu hụt, phân vị 25 % của các kịch bản thủy văn"
+    assert tabulate(results, stat="max").title == "Deficit, largest of the members"
+
+
+def test_statistic_of_satisfaction_is_that_of_members(results: Results) -> None:
+    table = pivot(results, [], "year", "satisfaction", stat="min")
+    # in its dry year a member lacks 2 of 3
+    assert table.to_numpy().ravel() == pytest.approx([1 / 3, 1 / 3], abs=1e-9)
+
+
+def test_seasons_are_halves_of_the_year(results: Results) -> None:
+    found = tabulate(results, ["sector"], "season", "demand")
+    assert list(found.frame.columns) == ["Dry season (Nov-May)", "Wet season (Jun-Oct)", "Total"]
+    assert found.frame.loc["Farm"].tolist() == pytest.approx([3 * 212.5, 3 * 153, 3 * 365.5])
+    assert found.notes == ("Each number is the mean of a year's season, over the years that have "
+                           "it.",)  # fmt: skip
+    by_year = pivot(results, ["season"], "year", "demand", "vi")
+    assert list(by_year.index) == ["Mùa kiệt (tháng 11-5)", "Mùa lũ (tháng 6-10)"]
+    assert by_year.iloc[0].tolist() == pytest.approx([3 * 212, 3 * 213])
+
+
+def test_sub_basin_is_that_of_the_node(results: Results) -> None:
+    table = pivot(results, ["sub_basin"], None, "demand", "vi")
+    assert table.index.name == "Tiểu lưu vực"
+    assert table["Nhu cầu"].to_dict() == pytest.approx({"upper": ALL, "(không)": ALL / 2})
+
+
+def test_printed_numbers_add_up(results: Results) -> None:
+    third = results.dataset.assign(demand_volume=results.dataset["demand_volume"] / 3)
+    found = tabulate(Results(third, {}), ["region", "sector"], "month", "demand")
+    units = np.rint(found.printed.to_numpy() * 10**found.decimals)
+    for i, parts in enumerate(found.row_parts):
+        np.testing.assert_array_equal(units[i], np.nansum(units[list(parts)], axis=0))
+    for j, parts in enumerate(found.column_parts):
+        np.testing.assert_array_equal(units[:, j], np.nansum(units[:, list(parts)], axis=1))
+    assert np.abs(found.printed - found.frame).max(axis=None) < 10.0**-found.decimals
+    plain = np.round(found.frame.to_numpy(), found.decimals)
+    assert plain[1, :-1].sum() != pytest.approx(plain[1, -1], abs=0.001)  # by itself each does not
+
+
+def test_result_without_users_has_an_empty_table(results: Results) -> None:
+    empty = Results(results.dataset.isel(demand=slice(0, 0)), {})
+    assert tabulate(empty, ["region", "sector"], "month").printed.shape == (0, 0)
+    assert tabulate(empty, ["region"], None, "satisfaction", stat="max").printed.shape == (0, 1)
+    assert tabulate(empty, [], None).printed.iloc[0, 0] == 0.0
+
+
+def test_statistics_that_are_none(results: Results) -> None:
+    for stat, text in (
+        ("mdian", "stat: E390 unknown statistic of members 'mdian'; did you mean 'median'?"),
+        ("q101", "E390 unknown statistic of members 'q101'; use mean, min, max, median, or q0 to"),
+    ):
+        with pytest.raises(InputError) as error:
+            pivot(results, stat=stat)
+        assert text in str(error.value)
+    with pytest.raises(InputError, match="E390 a table by member has no max over members; leave"):
+        pivot(results, ["region"], "member", stat="max")
 
 
 @pytest.mark.parametrize(

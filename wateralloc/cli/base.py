@@ -18,6 +18,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -86,7 +87,6 @@ MENDED_NOTE = "hard limits gave way: these are not the results of the case as it
 WORDS: dict[str, dict[str, str]] = {
     "en": {},
     "vi": {
-        "mean over members": "trung bình các kịch bản thủy văn",
         "allocation, mean over members": "phân bổ, trung bình các kịch bản thủy văn",
         "energy, mean over members": "điện lượng, trung bình các kịch bản thủy văn",
         "rules": "quy tắc",
@@ -535,33 +535,63 @@ def table(
         str, typer.Option(help="demand, withdrawal, deficit, satisfaction, ...")
     ] = "deficit",
     lang: Lang = Language.en,
+    totals: Annotated[
+        bool | None,
+        typer.Option(
+            "--totals/--no-totals",
+            help="Add totals and subtotals.",
+            show_default="with totals, but for --csv",
+        ),
+    ] = None,
+    stat: Annotated[
+        str, typer.Option(help="Of the members: mean, min, max, median, or a quantile as q10.")
+    ] = "mean",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the table: .csv, .xlsx, .html, .md or .tex, by its ending."
+        ),
+    ] = None,
     csv: Annotated[
         Path | None, typer.Option("--csv", help="Write the table to this file; - prints it as CSV.")
     ] = None,
 ) -> None:
-    """Print a pivot table of the allocation."""
-    from wateralloc.report import tables
+    """Print a pivot table of the allocation, or write it as a file."""
+    from wateralloc.report import table_files, tables
+
+    ending = table_files.check_ending(out) if out is not None else ""
+    results = _read_results(result)
+
+    def make(by_default: bool) -> tables.Tabulation:
+        wanted = by_default if totals is None else totals
+        by = (_split(rows), columns.strip() or None, value, lang)
+        return tables.tabulate(results, *by, totals=wanted, stat=stat)
+
+    if out is not None:
+        about = table_files.about(results.dataset, lang, date.today())
+        _write_file(out, table_files.write(make(True), ending, about))
+    if csv is not None:  # for programs: a total there would be taken for one more row
+        text = table_files.csv_text(make(False), has_units=False)
+        if str(csv) == "-":
+            _print_utf8(text)
+        else:
+            # the mark at its start tells spreadsheets that it is UTF-8
+            _write_file(csv, text.encode("utf-8-sig"))
+    if out is None and csv is None:
+        found = make(True)
+        shares = [str(name) for name in found.frame.columns] if found.is_share else []
+        say = _words(lang)
+        _print_frame(found.printed, found.heading, say, shares=shares, decimals=found.decimals)
+        for note in found.notes:
+            console.print(note)
+
+
+def _write_file(path: Path, content: bytes) -> None:
     from wateralloc.results.store import replacing
 
-    results = _read_results(result)
-    fields = [*_split(rows), *([columns.strip()] if columns.strip() else [])]
-    frame = tables.pivot(results, _split(rows), columns.strip() or None, value, lang)
-    if csv is None:
-        say = _words(lang)
-        shares = [str(name) for name in frame.columns] if value == "satisfaction" else []
-        unit = "%" if shares else frame.attrs["unit"]
-        is_mean = results.dataset.sizes["member"] > 1 and "member" not in fields
-        mean = f", {say('mean over members')}" if is_mean else ""
-        title = f"{tables.VALUES[value][lang]}{mean} [{unit}]"
-        _print_frame(frame, title, say, shares=shares, decimals=_decimals(frame))
-    elif str(csv) == "-":
-        _print_utf8(frame.to_csv(lineterminator="\n"))
-    else:
-        # the mark at its start tells spreadsheets that it is UTF-8
-        text = frame.to_csv(lineterminator="\n").encode("utf-8-sig")
-        with replacing(csv) as written:
-            written.write_bytes(text)
-        console.print(shown(csv))
+    with replacing(path) as written:
+        written.write_bytes(content)
+    console.print(shown(path))
 
 
 def _split(words: str) -> list[str]:

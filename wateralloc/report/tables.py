@@ -6,7 +6,11 @@ itself goes by member or by year.  Ratios are ratios of those volumes, never mea
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -14,7 +18,9 @@ import pandas as pd
 import xarray as xr
 
 from wateralloc import metrics
-from wateralloc.errors import Fault, InputError, Position, listed, suggest
+from wateralloc.errors import Fault, InputError, Position, listed, or_do, suggest
+from wateralloc.report.cells import decimals_of
+from wateralloc.report.rounding import Rounded, add_up, round_table
 from wateralloc.results import Results
 from wateralloc.timeline import years_between
 
@@ -37,12 +43,14 @@ FIELDS = {
     "member": {"en": "Member", "vi": "Kịch bản thủy văn"},
     "region": {"en": "Region", "vi": "Vùng"},
     "province": {"en": "Province", "vi": "Tỉnh"},
+    "sub_basin": {"en": "Sub-basin", "vi": "Tiểu lưu vực"},
     "node": {"en": "Node", "vi": "Nút"},
     "demand": {"en": "User", "vi": "Hộ dùng nước"},
     "sector": {"en": "Sector", "vi": "Ngành"},
     "priority": {"en": "Priority", "vi": "Mức ưu tiên"},
     "plant": {"en": "Plant", "vi": "Nhà máy"},
     "year": {"en": "Water year", "vi": "Năm thủy văn"},
+    "season": {"en": "Season", "vi": "Mùa"},
     "month": {"en": "Month", "vi": "Tháng"},
     "dekad": {"en": "10 days from", "vi": "10 ngày từ"},
     "period": {"en": "Period", "vi": "Thời đoạn"},
@@ -67,7 +75,45 @@ WORDS = {
     "cost": {"en": "Cost, mean", "vi": "Giá phải trả, trung bình"},
     "open": {"en": "Left open", "vi": "Khoảng còn để ngỏ"},
     "head": {"en": "Mean head, m", "vi": "Cột nước trung bình, m"},
+    "overall": {"en": "Overall", "vi": "Chung"},
+    "of_totals": {"en": "{stat} of totals", "vi": "{stat} của tổng"},
+    "not_sums": {
+        "en": "A number of totals is that of the members' own totals, not the sum of those beside "
+        "it: they do not add up.",
+        "vi": "Số của tổng tính từ tổng của từng kịch bản thủy văn, không phải tổng các số trong "
+        "bảng: các số không cộng lại thành tổng.",
+    },
+    "over_years": {
+        "en": "Each number is the mean of a year's {field}, over the years that have it.",
+        "vi": "Mỗi số là trung bình của {field} trong một năm, qua các năm có {field} đó.",
+    },
+    "too_large": {
+        "en": "Totals are sums of the rounded numbers; the exact ones differ by up to {off} "
+        "{unit}.",
+        "vi": "Tổng là tổng các số đã làm tròn; số chính xác chênh tối đa {off} {unit}.",
+    },
 }
+SEASONS = {
+    "dry": {"en": "Dry season (Nov-May)", "vi": "Mùa kiệt (tháng 11-5)"},
+    "wet": {"en": "Wet season (Jun-Oct)", "vi": "Mùa lũ (tháng 6-10)"},
+}
+"""Halves of the water year; a period is in that of its first day."""
+WET_MONTHS = (6, 7, 8, 9, 10)
+STATISTICS = {
+    "mean": {"en": "Mean", "vi": "Trung bình"},
+    "min": {"en": "Least", "vi": "Nhỏ nhất"},
+    "max": {"en": "Largest", "vi": "Lớn nhất"},
+    "median": {"en": "Median", "vi": "Trung vị"},
+    "quantile": {"en": "{} % quantile", "vi": "Phân vị {} %"},
+}
+"""What may be shown of the members; a quantile is asked for as ``q10``."""
+OVER_MEMBERS = {
+    "mean": {"en": "over members", "vi": "các kịch bản thủy văn"},
+    "min": {"en": "of the members", "vi": "trong các kịch bản thủy văn"},
+    "max": {"en": "of the members", "vi": "trong các kịch bản thủy văn"},
+    "quantile": {"en": "over members", "vi": "của các kịch bản thủy văn"},
+}
+_QUANTILES = {"min": 0.0, "median": 0.5, "max": 1.0}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 UNITS = {
     "hm3": {"en": "hm3", "vi": "triệu m³"},
@@ -81,7 +127,80 @@ UNITS = {
 SPELT = {"m3s": "m3/s", "gwh": "GWh"}
 """How units of rules are printed."""
 LANGUAGES = ("en", "vi")
-_BY_TIME = ("year", "month", "dekad", "period")
+_BY_TIME = ("year", "season", "month", "dekad", "period")
+
+
+@dataclass(frozen=True)
+class Tabulation:
+    """A table for people, with what it needs to be read: title, unit, notes, and what adds up.
+
+    Attributes
+    ----------
+    frame : exact numbers, in the unit; NaN where there is none
+    row_parts, column_parts : of each row and column those that it is the total of; one that is no
+        total names itself
+    title : what is shown and of what it is a statistic, without the unit
+    unit : ``%`` for satisfaction, whose numbers are fractions
+    adds_up : whether the totals are sums
+    decimals : digits after the point of a number that is no share
+    """
+
+    frame: pd.DataFrame
+    row_parts: tuple[tuple[int, ...], ...]
+    column_parts: tuple[tuple[int, ...], ...]
+    value: str
+    title: str
+    unit: str
+    lang: str
+    adds_up: bool
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def is_share(self) -> bool:
+        return self.value == "satisfaction"
+
+    @property
+    def heading(self) -> str:
+        """Title and unit."""
+        return f"{self.title} [{self.unit}]"
+
+    def is_total_row(self, row: int) -> bool:
+        return self.row_parts[row] != (row,)
+
+    def is_total_column(self, column: int) -> bool:
+        return self.column_parts[column] != (column,)
+
+    @cached_property
+    def decimals(self) -> int:
+        rows = [i for i in range(len(self.frame)) if not self.is_total_row(i)]
+        columns = [j for j in range(self.frame.shape[1]) if not self.is_total_column(j)]
+        return decimals_of(self.frame.to_numpy(float)[np.ix_(rows, columns)].ravel())
+
+    @cached_property
+    def _rounded(self) -> Rounded:
+        return round_table(
+            self.frame.to_numpy(float), self.row_parts, self.column_parts, self.decimals
+        )
+
+    @cached_property
+    def printed(self) -> pd.DataFrame:
+        """The numbers as they are printed: rounded so that they add up; shares as they are."""
+        if self.is_share:
+            return self.frame
+        numbers = self.frame.to_numpy(float)
+        numbers = self._rounded.numbers if self.adds_up else np.round(numbers, self.decimals) + 0.0
+        printed = pd.DataFrame(numbers, self.frame.index)
+        printed.columns = self.frame.columns
+        return printed
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What stands below the table."""
+        if self.is_share or not self.adds_up or self._rounded.off < 1.0:
+            return self.remarks
+        off = self._rounded.off / 10.0**self.decimals
+        text = WORDS["too_large"][self.lang].format(off=f"{off:.3g}", unit=self.unit)
+        return (*self.remarks, text)
 
 
 def pivot(
@@ -90,18 +209,23 @@ def pivot(
     columns: str | None = None,
     value: str = "deficit",
     lang: str = "en",
+    *,
+    totals: bool = False,
+    stat: str = "mean",
 ) -> pd.DataFrame:
     """Sum up the allocation by the fields named.
 
     Parameters
     ----------
-    rows : fields of the rows, from the outermost: ``member``, ``region``, ``province``, ``node``,
-        ``demand``, ``sector``, ``priority``, ``year``, ``month``, ``dekad``, ``period``; those of
-        energy ``plant`` in place of what names users
+    rows : fields of the rows, from the outermost: ``member``, ``region``, ``province``,
+        ``sub_basin``, ``node``, ``demand``, ``sector``, ``priority``, ``year``, ``season``,
+        ``month``, ``dekad``, ``period``; those of energy ``plant`` in place of what names users
     columns : field of the columns; None: one column with the heading of the value
     value : ``demand``, ``withdrawal``, ``deficit``, ``satisfaction``, ``consumption``,
         ``return_flow``; of plants ``energy``, ``energy_spilled``, ``energy_value``
     lang : ``en`` or ``vi``
+    totals : add a row and a column of totals, and of several row fields those of each outer one
+    stat : of the members: ``mean``, ``min``, ``max``, ``median`` or a quantile as ``q10``
 
     Returns
     -------
@@ -112,40 +236,234 @@ def pivot(
     Raises
     ------
     InputError
-        A field, value or language is unknown.
+        A field, value, statistic or language is unknown.
 
     Notes
     -----
     A volume is a mean over members, unless `member` is a field; in a horizon longer than a year it
-    is a mean per year (of a month or dekad: over those it has), unless `year` or `period` is a
-    field.
+    is a mean per year (of a season, month or dekad: over those it has), unless `year` or `period`
+    is a field.  Members have no total.
+    """
+    return tabulate(results, rows, columns, value, lang, totals=totals, stat=stat).frame
+
+
+def tabulate(
+    results: Results,
+    rows: Sequence[str] = ("region", "sector"),
+    columns: str | None = None,
+    value: str = "deficit",
+    lang: str = "en",
+    *,
+    totals: bool = True,
+    stat: str = "mean",
+) -> Tabulation:
+    """Sum up the allocation as :func:`pivot` does, with title, notes and what adds up.
+
+    Parameters
+    ----------
+    stat : totals are the same statistic of the members' totals, which are sums only for the mean
     """
     if value in OF_PLANTS and tuple(rows) == ("region", "sector"):
         rows = ("plant",)
     fields = [*rows, *([columns] if columns else [])]
     _check_words(rows, columns, value, lang)
+    _check_statistic(stat, fields)
     dataset = results.dataset
     _check_fields(dataset, fields, value)
-    parts = ("demand", "withdrawal") if value == "satisfaction" else (value,)
-    sums = _sums(dataset, fields, parts)
     is_ratio = value == "satisfaction"
-    numbers = _ratio(sums["demand"], sums["withdrawal"]) if is_ratio else sums[value]
+    parts = ("demand", "withdrawal") if is_ratio else (value,)
+    sums = _sums(dataset, fields, parts, "each" if stat != "mean" else "mean")
+    row_keys, column_keys = _lines_of(sums.index, rows, columns, dataset)
+    row_lines = _with_totals(row_keys, rows, totals)
+    column_lines = _with_totals(column_keys, [columns] if columns else [], totals)
+    row_parts, column_parts = _parts(row_lines), _parts(column_lines)
+    blocks = {name: _spread(sums, name, rows, columns, row_keys, column_keys) for name in parts}
+    is_there = _added(blocks[parts[0]][1][None], row_lines, column_lines)[0] > 0
+    each = {name: _added(of, row_lines, column_lines) for name, (of, _) in blocks.items()}
+    if is_ratio:
+        served = metrics.satisfaction(
+            xr.DataArray(each["demand"]), xr.DataArray(each["withdrawal"])
+        ).values
+    numbers = np.where(is_there, _over_members(served if is_ratio else each[value], stat), np.nan)
+
+    total = _word_of_totals(value, stat, lang)
     heading = VALUES[value][lang]
-    if columns and rows:
-        table = numbers.unstack(columns, sort=False)
-        table = table[[key for key in _keys_in_order(dataset, columns) if key in table.columns]]
-    elif columns:
-        table = numbers.to_frame(heading).T
-    else:
-        table = numbers.to_frame(heading)
-    table.index = _labels(dataset, table.index, rows, lang) if rows else pd.Index([heading])
-    if columns:
-        table.columns = _labels(dataset, table.columns, [columns], lang)
-    unit = "1" if is_ratio else _unit(dataset, fields, value)
-    table.attrs["unit"] = UNITS[unit][lang]
-    if value == "energy_value":
-        table.attrs["unit"] += f" {dataset.attrs['currency']}"
-    return table
+    frame = pd.DataFrame(
+        numbers, _index(dataset, row_lines, rows, lang, total) if rows else pd.Index([heading])
+    )
+    frame.columns = (
+        _index(dataset, column_lines, [columns], lang, total) if columns else pd.Index([heading])
+    )
+    unit = _spelt_unit(dataset, fields, value, lang)
+    frame.attrs["unit"] = UNITS["1"][lang] if is_ratio else unit
+    has_totals = len(row_lines) > len(row_keys) or len(column_lines) > len(column_keys)
+    adds_up = not is_ratio and stat == "mean"
+    return Tabulation(
+        frame,
+        row_parts,
+        column_parts,
+        value,
+        _title(dataset, fields, value, stat, lang),
+        "%" if is_ratio else unit,
+        lang,
+        adds_up,
+        tuple(_remarks(dataset, fields, lang, has_totals and stat != "mean" and not is_ratio)),
+    )
+
+
+def _spelt_unit(dataset: xr.Dataset, fields: Sequence[str], value: str, lang: str) -> str:
+    unit = UNITS[_unit(dataset, fields, value)][lang]
+    return f"{unit} {dataset.attrs['currency']}" if value == "energy_value" else unit
+
+
+def _word_of_totals(value: str, stat: str, lang: str) -> str:
+    """Heading of totals: what does not add up is not called one."""
+    if value == "satisfaction":
+        return WORDS["overall"][lang]
+    if stat != "mean":
+        return WORDS["of_totals"][lang].format(stat=_statistic(stat, lang))
+    return WORDS["total"][lang]
+
+
+def _statistic(stat: str, lang: str) -> str:
+    word = STATISTICS.get(stat, STATISTICS["quantile"])[lang].format(stat[1:])
+    return word if lang == "en" or stat in STATISTICS else word.replace(".", ",")
+
+
+def _title(dataset: xr.Dataset, fields: Sequence[str], value: str, stat: str, lang: str) -> str:
+    heading = VALUES[value][lang]
+    if stat == "mean" and ("member" in fields or dataset.sizes["member"] == 1):
+        return heading
+    word = _statistic(stat, lang)
+    over = OVER_MEMBERS.get(stat, OVER_MEMBERS["quantile"])[lang]
+    return f"{heading}, {word[0].lower()}{word[1:]} {over}"
+
+
+def _remarks(
+    dataset: xr.Dataset, fields: Sequence[str], lang: str, is_no_sum: bool
+) -> Iterator[str]:
+    if is_no_sum:
+        yield WORDS["not_sums"][lang]
+    of_year = [field for field in ("season", "month", "dekad") if field in fields]
+    if of_year and not {"year", "period"} & set(fields) and _length(dataset) > 1.0:
+        words = {"season": ("season", "mùa"), "month": ("month", "tháng"),
+                 "dekad": ("10 days", "10 ngày")}[of_year[-1]]  # fmt: skip
+        yield WORDS["over_years"][lang].format(field=words[lang == "vi"])
+
+
+# --- lines and totals -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A row or column: the keys it keeps, and the places of what it sums up.
+
+    A total keeps fewer keys than there are fields.
+    """
+
+    keys: tuple[Any, ...]
+    places: tuple[int, ...]
+    is_total: bool
+
+
+def _lines_of(
+    index: pd.Index, rows: Sequence[str], columns: str | None, dataset: xr.Dataset
+) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """Keys of rows and columns that exist, in their order."""
+    if not isinstance(index, pd.MultiIndex) and not [*rows, *([columns] if columns else [])]:
+        return [()], [()]
+    by_row = zip(*(index.get_level_values(field) for field in rows), strict=True)
+    row_keys = list(dict.fromkeys(by_row)) if rows else [()]
+    if not columns:
+        return row_keys, [()]
+    known = set(index.get_level_values(columns))
+    return row_keys, [(key,) for key in _keys_in_order(dataset, columns) if key in known]
+
+
+def _with_totals(
+    keys: Sequence[tuple[Any, ...]], fields: Sequence[str], totals: bool
+) -> list[_Line]:
+    """Lines in their order, each group followed by its total; over members there is none."""
+    has_total = [totals and "member" not in fields[depth:] for depth in range(len(fields))]
+    if len(keys) < 2 or (has_total[1:2] == [True] and len({key[0] for key in keys}) == 1):
+        has_total[:1] = [False]  # it would repeat the only one there is
+
+    def walk(places: tuple[int, ...], depth: int) -> Iterator[_Line]:
+        if depth == len(fields):
+            yield _Line(keys[places[0]], places, False)
+            return
+        for _, group in groupby(places, lambda place: keys[place][depth]):
+            yield from walk(tuple(group), depth + 1)
+        if has_total[depth]:
+            yield _Line(keys[places[0]][:depth], places, True)
+
+    return list(walk(tuple(range(len(keys))), 0))
+
+
+def _parts(lines: Sequence[_Line]) -> tuple[tuple[int, ...], ...]:
+    """Of each line the lines that it is the sum of."""
+    own = [i for i, line in enumerate(lines) if not line.is_total]
+    return tuple(tuple(own[place] for place in line.places) for line in lines)
+
+
+def _spread(
+    sums: pd.DataFrame,
+    name: str,
+    rows: Sequence[str],
+    columns: str | None,
+    row_keys: Sequence[tuple[Any, ...]],
+    column_keys: Sequence[tuple[Any, ...]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sums as (member or 1, row, column), 0 where there is none; and where there is one."""
+    row_place = {key: i for i, key in enumerate(row_keys)}
+    column_place = {key: j for j, key in enumerate(column_keys)}
+    index = sums.index
+    n = len(sums)
+    at_row = [()] * n if not rows else zip(*(index.get_level_values(f) for f in rows), strict=True)
+    at_column = [()] * n if not columns else [(key,) for key in index.get_level_values(columns)]
+    i, j = [row_place[key] for key in at_row], [column_place[key] for key in at_column]
+    values = sums[name].to_numpy()
+    if values.dtype == object:  # one array of members a cell
+        values = np.array(values.tolist(), float)
+    values = values.reshape(n, values[:1].size or 1)
+    spread = np.zeros((values.shape[1], len(row_keys), len(column_keys)))
+    spread[:, i, j] = values.T
+    is_there = np.zeros(spread.shape[1:])
+    is_there[i, j] = 1.0
+    return spread, is_there
+
+
+def _added(values: np.ndarray, rows: Sequence[_Line], columns: Sequence[_Line]) -> np.ndarray:
+    """Values (member, row, column) with their totals."""
+    by_row = add_up(values, [line.places for line in rows], 1)
+    return add_up(by_row, [line.places for line in columns], 2)
+
+
+def _over_members(values: np.ndarray, stat: str) -> np.ndarray:
+    """Statistic over the first axis."""
+    if stat == "mean":
+        return values[0]  # it is the mean already, or that of the member
+    share = _QUANTILES[stat] if stat in _QUANTILES else float(stat[1:]) / 100.0
+    return np.quantile(values, share, axis=0)
+
+
+def _index(
+    dataset: xr.Dataset, lines: Sequence[_Line], fields: Sequence[str], lang: str, total: str
+) -> pd.Index:
+    """Labels of lines; a total has its word in the first place that its keys leave."""
+    names = [FIELDS[field][lang] for field in fields]
+    known = {
+        (field, key): _word(dataset, field, key, lang)
+        for k, field in enumerate(fields)
+        for key in {line.keys[k] for line in lines if len(line.keys) > k}
+    }
+    labels = []
+    for line in lines:
+        words = [known[pair] for pair in zip(fields, line.keys, strict=False)]
+        labels.append((*words, total, *[""] * len(fields))[: len(fields)])
+    if len(fields) == 1:
+        return pd.Index([label[0] for label in labels], name=names[0])
+    return pd.MultiIndex.from_tuples(labels, names=names)
 
 
 def allocation_summary(results: Results, lang: str = "en") -> pd.DataFrame:
@@ -358,37 +676,55 @@ def energy_summary(results: Results, lang: str = "en") -> pd.DataFrame:
 # --- sums -----------------------------------------------------------------------------------
 
 
-def _sums(dataset: xr.Dataset, fields: Sequence[str], values: Sequence[str]) -> pd.DataFrame:
-    """Volumes by the keys of the fields, in the order of basin and time."""
-    by_member = "member" in fields
-    volumes = {
-        name: dataset[f"{name}_volume" if name == "demand" else name] for name in values
-    }  # fmt: skip
-    per_year = _years(dataset, fields)
-    columns: dict[str, np.ndarray] = {}
+def _sums(
+    dataset: xr.Dataset, fields: Sequence[str], values: Sequence[str], members: str = "mean"
+) -> pd.DataFrame:
+    """Volumes by the keys of the fields, in the order of basin and time.
+
+    Parameters
+    ----------
+    members : ``mean`` over them, unless they are a field; ``each``: a cell holds an array (member)
+    """
     item = "plant" if set(values) & set(OF_PLANTS) else "demand"
-    dims = ("member", "time", item) if by_member else ("time", item)
+    dims = ("member", "time", item)
+    is_field = "member" in fields
     shape = tuple(dataset.sizes[dim] for dim in dims)
+    kept = shape if is_field else (1, *shape[1:])
+    codes: list[np.ndarray] = []
+    keys: list[list[Any]] = []
     for field in fields:
-        keys, dim = _keys(dataset, field)
-        view = [-1 if d == dim else 1 for d in dims]
-        columns[field] = np.broadcast_to(keys.reshape(view), shape).ravel()
-    numbers = {}
-    for name, volume in volumes.items():
-        mean = volume if by_member else volume.mean("member")
-        each = mean.transpose(*dims).values / per_year[:, None]
-        numbers[name] = each.ravel()
+        of_field, dim = _keys(dataset, field)
+        known = _keys_in_order(dataset, field)
+        code = pd.Index(known).get_indexer(of_field)
+        codes.append(np.broadcast_to(code.reshape([-1 if d == dim else 1 for d in dims]), kept))
+        keys.append(known)
+    sizes = tuple(len(known) for known in keys)
+    joint = np.ravel_multi_index(tuple(codes), sizes) if fields else np.zeros(kept, int)
+    found, group = np.unique(joint, return_inverse=True)
+    found = found if fields else np.zeros(1, int)
+    group = group.reshape(kept)
+    per_year = _years(dataset, fields)[:, None]
+    columns: dict[str, Any] = {}
+    for name in values:
+        volume = dataset[f"{name}_volume" if name == "demand" else name].transpose(*dims).values
+        if is_field or members == "mean":
+            volume = volume if is_field else volume.mean(0, keepdims=True)
+            columns[name] = np.bincount(group.ravel(), (volume / per_year).ravel(), len(found))
+        else:
+            each = [
+                np.bincount(group.ravel(), (one / per_year).ravel(), len(found)) for one in volume
+            ]
+            columns[name] = list(np.stack(each, axis=1))
     if not fields:
-        return pd.DataFrame({name: [array.sum()] for name, array in numbers.items()})
-    frame = pd.DataFrame({**columns, **{f"value {name}": array for name, array in numbers.items()}})
-    sums = frame.groupby(list(fields), sort=False).sum()
-    sums.columns = list(values)
-    keys_in_order = [_keys_in_order(dataset, field) for field in fields]
-    ranks = [
-        pd.Index(order).get_indexer(sums.index.get_level_values(field))
-        for field, order in zip(fields, keys_in_order, strict=True)
-    ]
-    return sums.iloc[np.lexsort(ranks[::-1])]
+        return pd.DataFrame(columns)
+    places = np.unravel_index(found, sizes)
+    levels = [[known[i] for i in place] for known, place in zip(keys, places, strict=True)]
+    index = (
+        pd.MultiIndex.from_arrays(levels, names=fields)
+        if len(fields) > 1
+        else pd.Index(levels[0], name=fields[0])
+    )
+    return pd.DataFrame(columns, index)
 
 
 def _keys(dataset: xr.Dataset, field: str) -> tuple[np.ndarray, str]:
@@ -399,12 +735,18 @@ def _keys(dataset: xr.Dataset, field: str) -> tuple[np.ndarray, str]:
         days = dataset["time"].values.astype("datetime64[D]")
         if field == "year":
             return dataset["water_year"].values, "time"
+        month = days.astype("datetime64[M]").astype(int) % 12 + 1
         if field == "month":
-            return days.astype("datetime64[M]").astype(int) % 12 + 1, "time"
+            return month, "time"
+        if field == "season":
+            return np.where(np.isin(month, WET_MONTHS), "wet", "dry").astype(object), "time"
         text = np.datetime_as_string(days).astype(object)
         return np.array([t[5:] if field == "dekad" else t for t in text], object), "time"
     if field == "plant":
         return dataset["plant"].values.astype(object), "plant"
+    if field == "sub_basin":
+        by_node = dataset["node_sub_basin"].sel(node=dataset["demand_node"].values)
+        return by_node.values.astype(object), "demand"
     name = "demand_node" if field == "node" else field
     values = dataset[name].values
     return (values if field == "priority" else values.astype(object)), "demand"
@@ -428,7 +770,7 @@ def _years(dataset: xr.Dataset, fields: Sequence[str]) -> np.ndarray:
     n_periods = dataset.sizes["time"]
     if "year" in fields or "period" in fields:
         return np.ones(n_periods)
-    if "month" in fields or "dekad" in fields:
+    if {"season", "month", "dekad"} & set(fields):  # of a season: the sum over its months
         key, _ = _keys(dataset, "dekad" if "dekad" in fields else "month")
         year = dataset["time"].values.astype("datetime64[Y]").astype(int)
         pairs = pd.DataFrame({"key": key, "year": year})
@@ -458,24 +800,14 @@ def _ratio(demand: pd.Series, withdrawal: pd.Series) -> pd.Series:
 # --- words ----------------------------------------------------------------------------------
 
 
-def _labels(dataset: xr.Dataset, index: pd.Index, fields: Sequence[str], lang: str) -> pd.Index:
-    """Keys of an index as words."""
-    names = [FIELDS[field][lang] for field in fields]
-    levels = [
-        [_word(dataset, field, key, lang) for key in index.get_level_values(field)]
-        for field in fields
-    ]
-    if len(fields) == 1:
-        return pd.Index(levels[0], name=names[0])
-    return pd.MultiIndex.from_arrays(levels, names=names)
-
-
 def _word(dataset: xr.Dataset, field: str, key: Any, lang: str) -> Any:
     if field == "month":
         return MONTHS[key - 1] if lang == "en" else f"Tháng {key}"
+    if field == "season":
+        return SEASONS[key][lang]
     if field in ("priority", "year"):
         return int(key)
-    if field in ("region", "province", "node", "sector", "demand", "plant"):
+    if field in ("region", "province", "sub_basin", "node", "sector", "demand", "plant"):
         return word(dataset, field, key, lang)
     return key
 
@@ -486,6 +818,19 @@ def word(dataset: xr.Dataset, of: str, name: str, lang: str = "en") -> str:
         return WORDS["none"][lang]
     here = (dataset["word_of"].values == of) & (dataset["word_name"].values == name)
     return str(dataset[f"word_{lang}"].values[here][0]) if here.any() else name
+
+
+def _check_statistic(stat: str, fields: Sequence[str]) -> None:
+    is_quantile = re.fullmatch(r"q\d+(\.\d+)?", stat) and float(stat[1:]) <= 100
+    if stat not in ("mean", *_QUANTILES) and not is_quantile:
+        hint = or_do(suggest(stat, ["mean", *_QUANTILES]), "use mean, min, max, median, or q0 to "
+                     "q100 as q10 for the 10 % quantile")  # fmt: skip
+        raise InputError(
+            [Fault(Position("stat"), "E390", f"unknown statistic of members '{stat}'{hint}")]
+        )
+    if stat != "mean" and "member" in fields:
+        text = f"a table by member has no {stat} over members; leave out 'member', or the statistic"
+        raise InputError([Fault(Position("stat"), "E390", text)])
 
 
 def _check_fields(dataset: xr.Dataset, fields: Sequence[str], value: str) -> None:
