@@ -78,7 +78,7 @@ def explain(
         _check_name(Position("--plant"), "plant", plant, case.basin.tables["hydropower"].index)
     places = choose_periods(case, period)
     if results is None and not member and case.n_members > 1:
-        results = job.run(case)
+        results = job.run(case, progress=progress, ranges=False)
     k = choose_member(case, member, users, places, results, plant)
     settled = settle(case.with_members([k]))
     group = tuple((field, name) for field, name in named.items() if name)

@@ -96,8 +96,8 @@ def rule_cost(
         return lambda done, _: progress(n_before + done, total) if progress else None
 
     if results is None:
-        results = job.run(case, progress=tell(0))
-    without = job.run(without_rule(case, own), progress=tell(total - case.n_members))
+        results = job.run(case, progress=tell(0), ranges=False)
+    without = job.run(without_rule(case, own), ranges=False, progress=tell(total - case.n_members))
     datasets = results.dataset, without.dataset
     return RuleCost(
         case,
