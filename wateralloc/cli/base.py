@@ -273,6 +273,9 @@ def run(
         )
         started = time.perf_counter()
         folder = results.write(out or Path("results") / results.manifest["case"])
+        from wateralloc.report import workbook
+
+        workbook.write(results, folder, lang)
         written = time.perf_counter() - started
     _print_mended(results.manifest["mended"], lang)
     _print_run(results, folder, written, lang)

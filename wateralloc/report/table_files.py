@@ -28,6 +28,9 @@ WORDS = {
     "made": {"en": "made on", "vi": "lập ngày"},
     "sheet": {"en": "Table", "vi": "Bảng"},
 }
+TITLE = {"bold": True, "font_size": 14}
+HEAD = {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top", "bg_color": "#E8EEF4"}
+"""Formats of the title and of the headings of a sheet."""
 FORMULA = re.compile(r"[=+\-@\t\r]")
 """What a spreadsheet takes for the start of a formula."""
 WIDEST = 40
@@ -179,22 +182,34 @@ def _csv(table: Tabulation, source: About) -> bytes:
     return csv_text(table).encode("utf-8-sig")  # the mark tells spreadsheets that it is UTF-8
 
 
-def _xlsx(table: Tabulation, source: About) -> bytes:
+def new_book(file: io.BytesIO, title: str, subject: str, day: date) -> Any:
+    """Open a workbook in memory, in which no text becomes a formula or a link."""
     from xlsxwriter import Workbook
 
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    book = Workbook(file, options)
+    created = datetime(day.year, day.month, day.day)
+    book.set_properties({"title": title, "subject": subject, "created": created})
+    return book
+
+
+def _xlsx(table: Tabulation, source: About) -> bytes:
     file = io.BytesIO()
-    book = Workbook(
-        file,
-        {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False},
-    )
-    book.set_properties(
-        {
-            "title": table.heading,
-            "subject": source.text(table.lang),
-            "created": datetime(source.day.year, source.day.month, source.day.day),
-        }
-    )
-    sheet = book.add_worksheet(WORDS["sheet"][table.lang])
+    book = new_book(file, table.heading, source.text(table.lang), source.day)
+    add_sheet(book, WORDS["sheet"][table.lang], table, source)
+    book.close()
+    return file.getvalue()
+
+
+def add_sheet(book: Any, name: str, table: Tabulation, source: About) -> tuple[Any, int, int]:
+    """Add a sheet with a table: title, where it comes from, headings that stay, numbers, notes.
+
+    Returns
+    -------
+    sheet
+    top, left : row and column of the first number
+    """
+    sheet = book.add_worksheet(name)
     places = "0.0%" if table.is_share else f"#,##0.{'0' * table.decimals}"
     formats = {"number": places, "nearly": '">99.9 %"'}  # that is not shown as 100 %
     styles = {
@@ -205,13 +220,11 @@ def _xlsx(table: Tabulation, source: About) -> bytes:
         for is_total in (False, True)
         for of in ("label", *formats)
     }
-    head = book.add_format(
-        {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top", "bg_color": "#E8EEF4"}
-    )
-    sheet.write_string(0, 0, table.heading, book.add_format({"bold": True, "font_size": 14}))
+    sheet.write_string(0, 0, table.heading, book.add_format(TITLE))
     sheet.write_string(1, 0, source.text(table.lang), book.add_format({"italic": True}))
     label_heads, columns = _heads(table)
     n_labels, top = len(label_heads), 3
+    head = book.add_format(HEAD)
     for k, text in enumerate((*label_heads, *columns)):
         sheet.write_string(top, k, text, head)
     texts = _texts(table)
@@ -238,8 +251,7 @@ def _xlsx(table: Tabulation, source: About) -> bytes:
     sheet.repeat_rows(top)
     sheet.set_landscape()
     sheet.fit_to_pages(1, 0)
-    book.close()
-    return file.getvalue()
+    return sheet, top + 1, n_labels
 
 
 def _set_widths(
