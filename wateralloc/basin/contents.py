@@ -23,12 +23,14 @@ class Contents:
 
     Attributes
     ----------
+    path : where it stands
     settings : what basin.yaml says
     yaml : its text, with its comments where the source has them
     tables, series : name -> rows of cells, the header first; a series begins with ``date``
     documents : name of the file -> text
     """
 
+    path: Path
     settings: dict[str, Any]
     yaml: str
     tables: dict[str, list[list[str]]]
@@ -66,7 +68,7 @@ def read_contents(path: Path, tables: Iterable[str]) -> Contents:
             series[place.stem] = list(_columns(grid))
     findings.raise_if_any()
     text = source.settings_text(file.path) or _dump(file.data)
-    return Contents(file.data, text, found, series, source.documents())
+    return Contents(path, file.data, text, found, series, source.documents())
 
 
 def _dump(settings: dict[str, Any]) -> str:

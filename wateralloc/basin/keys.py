@@ -106,7 +106,8 @@ def from_rows(path: Path, rows: Sequence[SettingRow], findings: Findings) -> She
     """Build nested settings from rows; faults are E105, E106 and E301."""
     data: dict[Any, Any] = {}
     lines: dict[tuple[str, ...], int] = {}
-    leaves: dict[tuple[str, ...], int] = {}
+    seen: dict[tuple[str, ...], int] = {}
+    leaves: set[tuple[str, ...]] = set()
     n_faults = len(findings.faults)
     for row in rows:
         at = Position(shown(path), row.line, 1, is_cell=True)
@@ -116,8 +117,9 @@ def from_rows(path: Path, rows: Sequence[SettingRow], findings: Findings) -> She
             findings.add(at, "E301", text)
             continue
         words = tuple(map(str, keys))
-        if words in leaves:
-            text = f"key '{row.key}' stands already in row {leaves[words]}; keep one"
+        exact = tuple(map(repr, keys))  # "2010" and 2010 are two
+        if exact in seen:
+            text = f"key '{row.key}' stands already in row {seen[exact]}; keep one"
             findings.add(at, "E106", text)
             continue
         if not _put(data, keys, row.value if empty is None else type(empty)()):
@@ -126,7 +128,8 @@ def from_rows(path: Path, rows: Sequence[SettingRow], findings: Findings) -> She
             continue
         for k in range(1, len(words) + 1):
             lines.setdefault(words[:k], row.line)
-        leaves[words] = row.line
+        seen[exact] = row.line
+        leaves.add(words)
     whole = _settled(data, path, lines, findings)
     return SheetYaml(path, whole, len(findings.faults) == n_faults, None, lines, frozenset(leaves))
 

@@ -14,9 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from openpyxl import load_workbook
 from openpyxl.cell.cell import TYPE_ERROR, TYPE_FORMULA
+from openpyxl.cell.text import Text
+from openpyxl.reader.excel import ExcelReader
 from openpyxl.utils.escape import unescape
+from openpyxl.xml.constants import SHARED_STRINGS, SHEET_MAIN_NS
+from openpyxl.xml.functions import iterparse
 
 from wateralloc.basin.contents import SHORTEST, Contents, decimals_of, numeral
 from wateralloc.basin.keys import SettingRow, SheetYaml, from_rows, to_rows
@@ -32,6 +35,8 @@ FIRST_DAY = dt.date(1900, 3, 1)
 """Dates before it are not the same in all spreadsheets."""
 
 _DECIMALS = re.compile(r"0\.(0+)")
+_AMBIGUOUS = re.compile(r"_x[0-9A-Fa-f]{4}(?=_x[0-9A-Fa-f]{4}_|[\x00-\x08\x0b-\x1f\ufffe\uffff])")
+"""Texts that do not come back: in a workbook a letter that cannot be shown is ``_x0007_``."""
 _BEGINS_FORMULA = ("=", "+", "-", "@")
 
 
@@ -50,7 +55,7 @@ class Workbook(Bundle):
     def load(self, findings: Findings) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of drawings and extensions that hold no table
-            book = load_workbook(self.path, read_only=True, keep_links=False)
+            book = _open(self.path)
             stored: Any = None
             try:
                 for sheet in book.worksheets:
@@ -58,9 +63,7 @@ class Workbook(Bundle):
                     rows = [[cell for cell in row if cell.value is not None] for row in sheet]
                     if any(cell.data_type == TYPE_FORMULA for row in rows for cell in row):
                         if stored is None:
-                            stored = load_workbook(
-                                self.path, read_only=True, keep_links=False, data_only=True
-                            )
+                            stored = _open(self.path, stored=True)
                         rows = self._with_stored(rows, stored[sheet.title], findings)
                     self._add(sheet.title, rows, findings)
             finally:
@@ -145,6 +148,31 @@ class Workbook(Bundle):
         return text
 
 
+class _Reader(ExcelReader):  # type: ignore[misc]  # it has no types
+    """Reads texts as they stand in the file: its base drops ``x005F_`` wherever it stands."""
+
+    def read_strings(self) -> None:
+        part = self.package.find(SHARED_STRINGS)
+        if part is not None:
+            with self.archive.open(part.PartName[1:]) as stream:
+                self.shared_strings = [
+                    Text.from_tree(node).content
+                    for _, node in iterparse(stream)
+                    if node.tag == f"{{{SHEET_MAIN_NS}}}si"
+                ]
+
+
+def _open(path: Path, *, stored: bool = False) -> Any:
+    """Open a workbook for reading; with `stored`, formulas have their stored values."""
+    reader = _Reader(path, read_only=True, data_only=stored, keep_links=False)
+    try:
+        reader.read()
+    except BaseException:
+        reader.archive.close()
+        raise
+    return reader.wb
+
+
 def _spread(cells: Mapping[int, str]) -> list[str]:
     """Texts by their column, from 1, with empty ones between."""
     return [cells.get(k, "") for k in range(1, max(cells) + 1)]
@@ -217,14 +245,14 @@ def write_workbook(contents: Contents, path: Path, numbers: Callable[[str, str],
     OSError
         The file cannot be written.
     """
-    sheets: dict[str, list[list[Any]]] = {"basin": [["key", "value"], *_settings(contents, path)]}
+    sheets: dict[str, list[list[Any]]] = {"basin": [["key", "value"], *_settings(contents)]}
     sheets |= contents.tables
     sheets |= {f"series.{name}": rows for name, rows in contents.series.items()}
     documents = {
         name: [[line] for line in text.rstrip("\n").split("\n")]
         for name, text in contents.documents.items()
     }
-    _check_size(sheets | documents, path)
+    _check_size(sheets | documents, contents.path)
     import xlsxwriter  # takes a while, and only this needs it
 
     with xlsxwriter.Workbook(str(path), {"in_memory": True}) as book:
@@ -235,7 +263,7 @@ def write_workbook(contents: Contents, path: Path, numbers: Callable[[str, str],
             writer.document(name, rows)
 
 
-def _settings(contents: Contents, path: Path) -> list[list[Any]]:
+def _settings(contents: Contents) -> list[list[Any]]:
     try:
         rows = [[key, value] for key, value in to_rows(contents.settings)]
         for key, value in rows:
@@ -243,7 +271,7 @@ def _settings(contents: Contents, path: Path) -> list[list[Any]]:
                 raise ValueError(f"{key} is {value}, more digits than a cell keeps")
     except ValueError as error:
         text = f"setting {error}; a workbook holds text, numbers, true, false or nothing"
-        raise InputError([Fault(Position(shown(path)), "E394", text)]) from None
+        raise InputError([Fault(Position(shown(contents.path)), "E394", text)]) from None
     return rows
 
 
@@ -261,6 +289,10 @@ def _check_size(sheets: Mapping[str, Sequence[Sequence[Any]]], path: Path) -> No
             if size > most:
                 text = f"{what}; a workbook takes {most}: write NetCDF, or keep the folder"
                 findings.add(at, "E394", text, InputError)
+        odd = next((c for row in rows for c in row if _AMBIGUOUS.search(str(c))), None)
+        if odd is not None:
+            text = f"sheet {name} has the text {odd!r}, which a workbook does not keep; reword it"
+            findings.add(at, "E394", text, InputError)
         if re.search(r"[\[\]:*?/\\]|^'|'$", name):
             text = f"'{name}' cannot name a sheet; rename the file"
             findings.add(at, "E394", text, InputError)
