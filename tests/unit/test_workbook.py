@@ -461,6 +461,13 @@ def test_faults_in_netcdf_name_table_row_and_column(here: Path) -> None:
     assert any(re.match(r"basin.nc:basin:\d+:\d+: E303", start) for start in starts)
 
 
+def test_series_in_netcdf_without_its_variable(here: Path) -> None:
+    with netCDF4.Dataset("basin.nc", "a") as file:
+        file["series"].createGroup("evaporation_mm_day")
+    text = "group series/evaporation_mm_day must hold time, name and one variable of (time, name)"
+    assert faults("basin.nc") == [f"basin.nc: E105 is not valid NetCDF: {text}; write it again"]
+
+
 # --- cases and commands -------------------------------------------------------------------------
 
 
@@ -493,6 +500,13 @@ def test_case_names_a_workbook_that_is_not_there(here: Path) -> None:
     (here / "case.yaml").write_text(CASE.replace("basin.xlsx", "basn.xlsx"), encoding="utf-8")
     with pytest.raises(InputError, match=r"case.yaml:2:8: E305 .*did you mean 'basin.xlsx'\?"):
         read_case("case.yaml")
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "nc"])
+def test_same_basin_gives_the_same_file(ending: str, here: Path) -> None:
+    write = {"xlsx": export_workbook, "nc": write_netcdf}[ending]
+    write(read_basin("basin"), here / f"twin.{ending}")
+    assert (here / f"twin.{ending}").read_bytes() == (here / f"basin.{ending}").read_bytes()
 
 
 @pytest.mark.parametrize("ending", ["xlsx", "nc"])

@@ -82,7 +82,12 @@ def _columns(group: Any) -> list[Any]:
 
 
 def _series_rows(group: Any) -> list[list[str]]:
-    (variable,) = (v for v in _columns(group) if v.dimensions == ("time", "name"))
+    found = [v for v in _columns(group) if v.dimensions == ("time", "name")]
+    if len(found) != 1 or not {"time", "name"} <= set(group.variables):
+        raise ValueError(
+            f"group series/{group.name} must hold time, name and one variable of (time, name)"
+        )
+    (variable,) = found
     days = netCDF4.num2date(
         group["time"][:], group["time"].units, getattr(group["time"], "calendar", "standard")
     )

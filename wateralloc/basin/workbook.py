@@ -31,6 +31,8 @@ ROWS, COLUMNS, LONGEST_TEXT, LONGEST_NAME = 1_048_576, 16_384, 32_767, 31
 """What a sheet, a cell and the name of a sheet can hold."""
 LEAST, MOST, LARGEST_WHOLE = 1e-300, 9e307, 1e15
 """Sizes of numbers that a spreadsheet keeps as they are; the largest it shows in full."""
+WRITTEN = dt.datetime(2000, 1, 1)
+"""Stands in every workbook in place of the day it was written: the same basin, the same file."""
 FIRST_DAY = dt.date(1900, 3, 1)
 """Dates before it are not the same in all spreadsheets."""
 
@@ -256,6 +258,7 @@ def write_workbook(contents: Contents, path: Path, numbers: Callable[[str, str],
     import xlsxwriter  # takes a while, and only this needs it
 
     with xlsxwriter.Workbook(str(path), {"in_memory": True}) as book:
+        book.set_properties({"created": WRITTEN})
         writer = _Writer(book)
         for name, rows in sheets.items():
             writer.table(name, rows, numbers)
