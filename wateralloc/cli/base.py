@@ -788,8 +788,8 @@ def export(
     """Write a case for another program: lp, mps, pyomo (pickled model); or its basin.
 
     The basin goes to geojson (map), to one file with all its tables, xlsx or nc, or to a folder of
-    CSV again, as its files are, without the changes of the case; it may also be named itself, by its
-    folder or file.
+    CSV again, as its files are, without the changes of the case; it may also be named itself, by
+    its folder or file.
     """
     from wateralloc import export as exports
 
