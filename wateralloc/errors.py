@@ -128,6 +128,9 @@ CODES = {
     "E388": "member has no solution although its limits gave way",
     "E390": "statistic of a table is unknown, or is one over members that the table keeps apart",
     "E391": "ending of a table's file is none that tables are written in",
+    "E392": "formula in a workbook has no stored value",
+    "E393": "cell of a workbook holds an error, or a time of day, where no table has one",
+    "E394": "basin cannot be kept in a workbook or in one NetCDF file",
     "E402": "infeasible",
     "E403": "unbounded",
     "E404": "solver failed",
@@ -189,19 +192,41 @@ class Uncertified(SolveError):
 
 @dataclass(frozen=True, order=True)
 class Position:
-    """Where something stands: file, line and column (1-based; 0 when not known)."""
+    """Where something stands: file, line and column (1-based; 0 when not known).
+
+    Examples
+    --------
+    >>> print(Position("demands.csv", 14, 3), Position("basin.xlsx:demands", 14, 3, is_cell=True))
+    demands.csv:14:3 basin.xlsx:demands!C14
+    """
 
     file: str
     line: int = 0
     column: int = 0
+    is_cell: bool = False
 
     def __str__(self) -> str:
         text = self.file
-        if self.line:
+        if self.line and self.is_cell:
+            text += f"!{_letters(self.column or 1)}{self.line}"
+        elif self.line:
             text += f":{self.line}"
             if self.column:
                 text += f":{self.column}"
         return text
+
+
+def _letters(column: int) -> str:
+    """Name of a column of a spreadsheet, from its number.
+
+    >>> [_letters(column) for column in (1, 26, 27, 703)]
+    ['A', 'Z', 'AA', 'AAA']
+    """
+    text = ""
+    while column:
+        column, letter = divmod(column - 1, 26)
+        text = chr(ord("A") + letter) + text
+    return text
 
 
 @dataclass(frozen=True, order=True)
@@ -269,10 +294,30 @@ def listed(words: Iterable[object], most: int = 12) -> str:
     return ", ".join(texts[:most]) + tail
 
 
+BUNDLES = (".xlsx", ".nc")
+"""Endings of files that hold a whole folder of tables."""
+
+
 def shown(path: Path | str) -> str:
-    """Return a path as the user would write it: relative where it is below the working folder."""
+    """Return a path as the user would write it: relative where it is below the working folder.
+
+    A table within a file that holds several is ``basin.xlsx:demands``.
+    """
     path = Path(path)
+    for whole in path.parents:
+        if whole.suffix.lower() in BUNDLES and whole.is_file():
+            return f"{shown(whole)}:{sheet_name(path.relative_to(whole))}"
     try:
         return path.resolve().relative_to(Path.cwd().resolve()).as_posix()
     except ValueError:
         return path.as_posix()
+
+
+def sheet_name(path: Path) -> str:
+    """Name that a table, by its path in the folder of its basin, has in a file of several.
+
+    >>> sheet_name(Path("demands.csv")), sheet_name(Path("series/inflow_m3s.csv"))
+    ('demands', 'series.inflow_m3s')
+    """
+    bare = path.with_suffix("") if path.suffix in (".csv", ".yaml") else path
+    return ".".join(bare.parts)

@@ -1,23 +1,26 @@
-"""Hand a case to other programs: LP and MPS files, Pyomo models, maps."""
+"""Hand a case to other programs: LP and MPS files, Pyomo models, maps, and basins in one file."""
 
 from __future__ import annotations
 
 import json
 import pickle
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from wateralloc.basin import Basin
+from wateralloc.basin.contents import Contents, read_contents
+from wateralloc.basin.contents import write_folder as write_csv
 from wateralloc.case import Case
-from wateralloc.errors import Fault, InputError, Position, listed, suggest
+from wateralloc.errors import Fault, InputError, Position, listed, shown, suggest
 from wateralloc.horizon import Horizon
 from wateralloc.period import build_period
 from wateralloc.pyomo_model import to_pyomo
 from wateralloc.results.store import replacing
 from wateralloc.solve import write_model
+from wateralloc.tables import ColumnFault, match_column
 
 LONGEST_NAME = 200
 """LP readers take 255 characters at most."""
@@ -135,6 +138,79 @@ def geojson(basin: Basin) -> dict[str, Any]:
                 }
             )
     return {"type": "FeatureCollection", "features": features}
+
+
+def write_workbook(basin: Basin, path: Path) -> None:
+    """Write a basin as one XLSX workbook: a sheet a table; :func:`read_basin` reads it back.
+
+    It holds what the files of the basin say, also in columns ``meta_``, without a case's changes.
+
+    Raises
+    ------
+    InputError
+        Something does not fit into a workbook, or the files are no longer as they were.
+    OSError
+        The file cannot be written.
+    """
+    from wateralloc.basin import workbook  # its libraries are for it alone
+
+    contents = _contents(basin)
+    with replacing(path) as written:
+        workbook.write_workbook(contents, written, _numbers(basin))
+
+
+def write_netcdf(basin: Basin, path: Path) -> None:
+    """Write a basin as one NetCDF file: a group a table; :func:`read_basin` reads it back.
+
+    It holds what :func:`write_workbook` writes; each series is a variable by time and name.
+
+    Raises
+    ------
+    InputError
+        The files of the basin are no longer as they were.
+    OSError
+        The file cannot be written.
+    """
+    from wateralloc.basin import netcdf
+
+    contents = _contents(basin)
+    with replacing(path) as written:
+        netcdf.write_netcdf(contents, written, _numbers(basin))
+
+
+def write_folder(basin: Basin, folder: Path) -> None:
+    """Write a basin as a folder of CSV files, as it may have come in a workbook.
+
+    Raises
+    ------
+    InputError
+        The folder is there and holds something, or the basin's files are no longer as they were.
+    OSError
+        The folder cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        text = "is there and not empty; name a new folder"
+        raise InputError([Fault(Position(shown(folder)), "E109", text)])
+    contents = _contents(basin)
+    with replacing(folder) as written:
+        write_csv(contents, written)
+
+
+def _contents(basin: Basin) -> Contents:
+    return read_contents(basin.folder, basin.declared)
+
+
+def _numbers(basin: Basin) -> Callable[[str, str], bool]:
+    """Say whether a column of a table holds numbers."""
+
+    def is_number(table: str, label: str) -> bool:
+        try:
+            column, _ = match_column(label, basin.declared[table].columns, None)
+        except ColumnFault:
+            return False
+        return column.type in ("number", "integer")
+
+    return is_number
 
 
 def plain_names(labels: Iterable[str]) -> list[str]:

@@ -217,8 +217,11 @@ def read_yaml(path: Path, findings: Findings) -> YamlFile:
     Faults are E101 to E106, and E204 for numbers that are not finite.
     """
     text = read_text(path, findings)
-    if text is None:
-        return YamlFile(path, {}, is_sound=False)
+    return YamlFile(path, {}, is_sound=False) if text is None else parse_yaml(path, text, findings)
+
+
+def parse_yaml(path: Path, text: str, findings: Findings) -> YamlFile:
+    """Read the text of a YAML file, as :func:`read_yaml` does."""
     try:
         root = _yaml().compose(text)
         data = _yaml().load(text)
@@ -312,6 +315,11 @@ class Grid:
     header_line: int
     rows: list[list[str]] = field(repr=False)
     lines: list[int] = field(repr=False)
+
+    @property
+    def body(self) -> str:
+        """Text below the header."""
+        return self.text.split("\n", self.header_line)[-1]
 
     @cached_property
     def _line_starts(self) -> list[int]:
@@ -627,6 +635,7 @@ def read_table(
     currency: str | None = "",
     changes: Mapping[str, Mapping[str, Any]] | None = None,
     locate: Locate | None = None,
+    read: Callable[[Path, Findings], Grid | None] = read_grid,
 ) -> pd.DataFrame:
     """Read a CSV file against its declaration.
 
@@ -635,6 +644,7 @@ def read_table(
     currency : of the basin, for prices; None accepts any
     changes : row name -> column with unit -> value, taken in place of what the file says
     locate : where a change stands, from (row, column)
+    read : gives the cells, where they do not come from a CSV file
 
     Returns
     -------
@@ -647,7 +657,7 @@ def read_table(
         column), with those that could not be read; `is_read`, False when the file could
         not be read.
     """
-    grid = read_grid(path, findings)
+    grid = read(path, findings)
     if grid is None:
         return empty_table(table, path, is_read=False)
     header, free, hidden = _read_header(grid, table, findings, currency)

@@ -1,9 +1,7 @@
-"""Reading a basin from its folder, step by step."""
+"""Reading a basin from its folder or file, step by step."""
 
 from __future__ import annotations
 
-import difflib
-import fnmatch
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -20,14 +18,12 @@ from wateralloc.basin.reading import Reading
 from wateralloc.basin.references import check_references, check_varying
 from wateralloc.basin.series import read_all_series
 from wateralloc.basin.settings import BasinFile, Label, by_language, read_settings
+from wateralloc.basin.sources import SETTINGS
 from wateralloc.basin.topology import check_topology
-from wateralloc.errors import Findings, Position, listed, or_do, shown, suggest
+from wateralloc.errors import Findings, Position, listed, or_do, suggest
 from wateralloc.tables import empty_table, read_table
 
 log = logging.getLogger(__name__)
-
-_EXTRA_FILES = ("SOURCES.md", "README*", "LICEN[CS]E*", "COPYING*", "*.py", ".*")
-_EXTRA_FOLDERS = ("derivation", "__pycache__", ".*")
 
 
 def read_basin(
@@ -36,7 +32,7 @@ def read_basin(
     findings: Findings | None = None,
     locate: Callable[..., Position] | None = None,
 ) -> Basin:
-    """Read and check a basin folder.
+    """Read and check a basin: a folder, or one file ``.xlsx`` or ``.nc`` with the same tables.
 
     Parameters
     ----------
@@ -52,7 +48,7 @@ def read_basin(
     Raises
     ------
     InputError
-        With every fault of the folder.
+        With every fault of the basin.
     """
     collected = Findings() if findings is None else findings
     basin = _read(Reading(Path(folder), changes or {}, collected, locate))
@@ -62,16 +58,16 @@ def read_basin(
 
 
 def _read(reading: Reading) -> Basin:
-    if not _has_folder(reading):
-        return Basin(
-            reading.folder.name, reading.folder, tables=_empty(reading), declared=reading.declared
-        )
-    settings_path = reading.folder / "basin.yaml"
-    settings, reading.names = read_settings(settings_path, reading.findings)
+    source = reading.source
+    if not source.open(reading.findings):
+        return Basin(source.name, reading.folder, tables=_empty(reading), declared=reading.declared)
+    settings_path = reading.folder / SETTINGS
+    file = source.yaml(settings_path, reading.findings)
+    settings, reading.names = read_settings(file, reading.findings)
     reading.currency = settings.currency if settings else None
-    reading.files.append(settings_path)
+    reading.add_file(settings_path)
     _read_tables(reading)
-    _check_files(reading)
+    source.check_strays(reading.declared, reading.findings)
     read_patterns(reading)
     read_curves(reading)
     check_references(reading)
@@ -84,6 +80,7 @@ def _read(reading: Reading) -> Basin:
     for part in reading.parts:
         if all(reading.tables[table.name].attrs["is_read"] for table in part.tables):
             _check_part(reading, part, basin)
+    source.tidy(reading.findings)
     if not reading.findings:
         _warn_of_dry(basin)
     return basin
@@ -102,20 +99,6 @@ def _warn_of_dry(basin: Basin) -> None:
             basin.position("nodes", dry[0], "kind"),
             listed(f"'{name}'" for name in dry),
         )
-
-
-def _has_folder(reading: Reading) -> bool:
-    at = Position(shown(reading.folder))
-    if reading.folder.is_dir():
-        return True
-    if reading.folder.exists():
-        reading.findings.add(at, "E102", "is a file; must be the folder of a basin")
-    else:
-        parent = reading.folder.parent
-        near = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
-        hint = or_do(suggest(reading.folder.name, near), "give the path of its folder")
-        reading.findings.add(at, "E305", f"basin cannot be found{hint}")
-    return False
 
 
 def _empty(reading: Reading) -> dict[str, pd.DataFrame]:
@@ -142,8 +125,8 @@ def _read_tables(reading: Reading) -> None:
                 f"changes of table '{name}' must be row names with columns; correct it",
             )
             changes = {}
-        if table.required or path.exists():
-            reading.files.append(path)
+        if table.required or reading.source.has(path):
+            reading.add_file(path)
             reading.tables[name] = read_table(
                 path,
                 table,
@@ -151,6 +134,7 @@ def _read_tables(reading: Reading) -> None:
                 currency=reading.currency,
                 changes=changes,
                 locate=partial(reading.locate, name),
+                read=reading.source.grid,
             )
             reading.doubtful |= {(name, key) for key in reading.tables[name].attrs["faulty"]}
             continue
@@ -161,26 +145,6 @@ def _read_tables(reading: Reading) -> None:
                 "E211",
                 f"unknown {table.item} '{row}': the basin has no {name}.csv; add it",
             )
-
-
-def _check_files(reading: Reading) -> None:
-    known = {"basin": "basin.yaml"} | {name: f"{name}.csv" for name in reading.declared}
-    for path in sorted(reading.folder.iterdir()):
-        what = "folder" if path.is_dir() else "file"
-        allowed = _EXTRA_FOLDERS if path.is_dir() else _EXTRA_FILES
-        allowed = ("series", *known.values(), *allowed)
-        if any(fnmatch.fnmatchcase(path.name, pattern) for pattern in allowed):
-            continue
-        if path.is_dir():
-            hint = suggest(path.name, ["series"])
-        else:
-            near = difflib.get_close_matches(path.stem.lower(), known, n=1)
-            hint = f"; did you mean '{known[near[0]]}'?" if near else ""
-        extras = listed(name for name in allowed[1 + len(known) :] if name[0] not in "._")
-        todo = f"move it elsewhere; besides the tables and series/ only {extras} may be here"
-        reading.findings.add(
-            Position(shown(path)), "E214", f"unknown {what} '{path.name}'{or_do(hint, todo)}"
-        )
 
 
 def _used(reading: Reading, key: str) -> list[str]:
@@ -204,9 +168,9 @@ def _basin(reading: Reading, settings: BasinFile | None) -> Basin:
         known = getattr(settings, key) if settings else unlabelled
         labels[key] = {name: by_language(label, name) for name, label in known.items()}
     return Basin(
-        name=reading.folder.resolve().name,
+        name=reading.source.name,
         folder=reading.folder,
-        title=by_language(settings.name if settings else Label(), reading.folder.resolve().name),
+        title=by_language(settings.name if settings else Label(), reading.source.name),
         currency=reading.currency or "",
         water_year_start=settings.water_year_start if settings else 1,
         base_year=settings.base_year if settings else None,

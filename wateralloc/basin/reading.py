@@ -10,6 +10,7 @@ import pandas as pd
 
 from wateralloc import catalogue
 from wateralloc.basin.model import CURVES, NODES, PATTERNS, Curve, Series
+from wateralloc.basin.sources import open_source
 from wateralloc.errors import Findings, Position
 from wateralloc.tables import NAMES_ARE, is_identifier
 from wateralloc.timeline import Pattern
@@ -25,6 +26,7 @@ class Reading:
         findings: Findings,
         locate: Callable[..., Position] | None,
     ) -> None:
+        self.source = open_source(folder)
         self.folder, self.changes, self.findings = folder, changes, findings
         self.locate = locate or (lambda *keys: Position(".".join(map(str, ("changes", *keys)))))
         parts = [part() for part in catalogue.find("parts").values()]
@@ -41,6 +43,12 @@ class Reading:
         self.doubtful: set[tuple[str, Any]] = set()
         self.without_curve: set[tuple[str, Any]] = set()
         self.files: list[Path] = []
+
+    def add_file(self, path: Path) -> None:
+        """Note that a table was read."""
+        file = self.source.file_of(path)
+        if file not in self.files:
+            self.files.append(file)
 
     def fault(self, table: str, key: Any, column: str, code: str, text: str) -> None:
         self.findings.add(self.tables[table].attrs["positions"][key, column], code, text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 
 from wateralloc.basin.model import Series, tables_with
 from wateralloc.basin.reading import Reading
-from wateralloc.basin.series_files import READERS, Content, check_dates, series_column
+from wateralloc.basin.series_files import Content, check_dates, series_column
 from wateralloc.errors import Position, listed, or_do, shown, suggest
 from wateralloc.tables import Column, ColumnFault, range_text, spellings
 from wateralloc.units import canonical
@@ -19,19 +18,9 @@ _SERIES_ENDINGS = (".csv", ".nc", ".parquet")
 
 
 def read_all_series(reading: Reading) -> None:
-    """Read every file of the folder ``series/``; those with a fault are left out."""
-    folder = reading.folder / "series"
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        reading.findings.add(
-            Position(shown(folder)), "E102", "is a file; must be a folder with series"
-        )
-        return
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or fnmatch.fnmatchcase(path.name, "README*"):
-            continue
-        reading.files.append(path)
+    """Read every series; those with a fault are left out."""
+    for path in reading.source.series(reading.findings):
+        reading.add_file(path)
         _read_series(reading, path)
 
 
@@ -77,7 +66,7 @@ def _read_series(reading: Reading, path: Path) -> None:
         )
         return
     reading.broken_series.add(column.name)
-    content = READERS[path.suffix](path, reading.findings)
+    content = reading.source.content(path, reading.findings)
     if content is None:
         return
     n_faults = len(reading.findings.faults)

@@ -63,8 +63,11 @@ def series_column(
 
 def _read_csv_series(path: Path, findings: Findings) -> Content | None:
     grid = read_grid(path, findings)
-    if grid is None:
-        return None
+    return None if grid is None else content_of_grid(grid, findings)
+
+
+def content_of_grid(grid: Grid, findings: Findings) -> Content | None:
+    """Content of a series that comes as cells: dates, then one column a name."""
     if grid.header[0] != "date":
         findings.add(
             grid.position(None, 0),
@@ -73,7 +76,7 @@ def _read_csv_series(path: Path, findings: Findings) -> Content | None:
         )
         return None
     if not grid.rows:
-        findings.add(Position(shown(path)), "E103", "series has no rows; fill it or remove it")
+        findings.add(Position(shown(grid.path)), "E103", "series has no rows; fill it or remove it")
         return None
     names = grid.header[1:]
     for k, name in enumerate(names):
@@ -87,7 +90,7 @@ def _read_csv_series(path: Path, findings: Findings) -> Content | None:
             )
     dates = [row[0] for row in grid.rows]
     return Content(
-        path,
+        grid.path,
         dates,
         _days(grid, dates, findings),
         names,
@@ -111,7 +114,7 @@ def _days(grid: Grid, dates: list[str], findings: Findings) -> np.ndarray | None
 def _numbers(grid: Grid, names: list[str], findings: Findings) -> np.ndarray | None:
     """Convert the cells all at once; only where that fails look at each, to say which are wrong."""
     rows = [row[1:] for row in grid.rows]
-    body = grid.text.split("\n", grid.header_line)[-1]
+    body = grid.body
     if all(len(row) == len(names) for row in rows) and body.isascii() and "_" not in body:
         try:
             values = np.array(rows).astype(float)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from wateralloc.errors import Findings, listed, or_do, suggest
-from wateralloc.tables import NAMES_ARE, YamlFile, is_identifier, read_yaml
+from wateralloc.tables import NAMES_ARE, YamlFile, is_identifier
 from wateralloc.units import split_unit
 
 
@@ -82,15 +81,16 @@ class BasinFile(_Strict):
     ]
 
 
-def read_settings(path: Path, findings: Findings) -> tuple[BasinFile | None, dict[str, list[str]]]:
-    """Read basin.yaml.
+def read_settings(
+    file: YamlFile, findings: Findings
+) -> tuple[BasinFile | None, dict[str, list[str]]]:
+    """Check what basin.yaml says.
 
     Returns
     -------
     settings : None after a fault
     names : regions, provinces, sectors -> names, also after a fault elsewhere in the file
     """
-    file = read_yaml(path, findings)
     if not file.is_sound:
         return None, {}
     data = _without_meta(file.data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from wateralloc.case.items import Item
-from wateralloc.errors import CaseError, Findings, Position, listed, shown, suggest
+from wateralloc.errors import BUNDLES, CaseError, Findings, Position, listed, shown, suggest
 
 _ENDINGS = (".yaml", ".yml")
 
@@ -65,14 +65,15 @@ def find_case(text: str, folder: Path, at: Position, findings: Findings) -> Path
 
 
 def find_basin(item: Item, findings: Findings) -> Path | None:
-    """Folder of a basin that is named by a path or by its name."""
+    """Folder, workbook or NetCDF file of a basin that is named by a path or by its name."""
     text = item.value
     path = item.folder / text
     bundled = bundled_folder() / "basins"
-    if path.is_dir():
+    if path.is_dir() or (path.is_file() and path.suffix.lower() in BUNDLES):
         return path
     if path.exists():
-        what = f"basin '{text}' is a file; must be the folder of a basin"
+        endings = " or ".join(BUNDLES)
+        what = f"basin '{text}' is a file; must be the folder of a basin, or a file {endings}"
         findings.add(item.at, "E102", what, CaseError)
         return None
     if not is_path(text) and (bundled / text).is_dir():

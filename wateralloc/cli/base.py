@@ -31,7 +31,7 @@ from rich.table import Table as Grid
 from typer.core import TyperGroup
 
 import wateralloc
-from wateralloc.errors import WaterAllocError, listed, shown
+from wateralloc.errors import BUNDLES, WaterAllocError, listed, shown
 from wateralloc.report.cells import cell, decimals_of
 
 if TYPE_CHECKING:
@@ -68,15 +68,21 @@ class Language(StrEnum):
 
 
 class Format(StrEnum):
-    """What a case is exported to."""
+    """What a case or a basin is exported to."""
 
     lp = "lp"
     mps = "mps"
     pyomo = "pyomo"
     geojson = "geojson"
+    xlsx = "xlsx"
+    nc = "nc"
+    folder = "folder"
 
 
-ENDINGS = {Format.lp: "lp", Format.mps: "mps", Format.pyomo: "pkl", Format.geojson: "geojson"}
+ENDINGS = {
+    Format.lp: ".lp", Format.mps: ".mps", Format.pyomo: ".pkl", Format.geojson: ".geojson",
+    Format.xlsx: ".xlsx", Format.nc: ".nc", Format.folder: "",
+}  # fmt: skip
 
 PRICE_NOTE = (
     "shadow price: by how much one unit more of the requirement worsens the first goal it binds"
@@ -797,7 +803,7 @@ def new(
 
 @app.command()
 def export(
-    case: CaseName,
+    case: Annotated[str, typer.Argument(metavar="CASE|BASIN", help="Case, or path of a basin.")],
     to: Annotated[Format, typer.Option("--to", help="Format.")],
     member: Annotated[
         str,
@@ -808,24 +814,56 @@ def export(
     ] = 1,
     changes: Changes = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="File to write; default: <case>.<ending> here.")
+        Path | None,
+        typer.Option("--out", help="File or folder to write; default: <name>.<ending> here."),
     ] = None,
 ) -> None:
-    """Write a case for another program: lp, mps, pyomo (pickled model) or geojson (map)."""
+    """Write a case for another program: lp, mps, pyomo (pickled model); or its basin.
+
+    The basin goes to geojson (map), to one file with all its tables, xlsx or nc, or to a folder of
+    CSV again, as its files are, without the changes of the case; it may also be named itself, by
+    its folder or file.
+    """
     from wateralloc import export as exports
+
+    is_free = to in (Format.pyomo, Format.geojson, Format.folder)
+    if out is not None and not is_free and out.suffix != ENDINGS[to]:
+        raise typer.BadParameter(f"'{out.name}' must end in {ENDINGS[to]}", param_hint="--out")
+    if to in (Format.lp, Format.mps, Format.pyomo):
+        from wateralloc.case import read_case
+
+        read = read_case(case, _parse_changes(changes))
+        path = out or Path(f"{read.name}{ENDINGS[to]}")
+        if to == Format.pyomo:
+            exports.write_pyomo(read, path, member=member)
+        else:
+            exports.write_lp(read, path, member=member, goal=goal)
+    else:
+        basin, name = _basin_of(case, changes)
+        path = out or Path(f"{basin.name if to != Format.geojson else name}{ENDINGS[to]}")
+        write = {
+            Format.geojson: exports.write_geojson,
+            Format.xlsx: exports.write_workbook,
+            Format.nc: exports.write_netcdf,
+            Format.folder: exports.write_folder,
+        }
+        write[to](basin, path)
+    console.print(shown(path), soft_wrap=True)
+
+
+def _basin_of(text: str, changes: Sequence[str] | None) -> tuple[Any, str]:
+    """Basin that is named by its path, or that of a case, and the name of what was asked."""
+    if Path(text).is_dir() or Path(text).suffix.lower() in BUNDLES:
+        if changes:
+            raise typer.BadParameter("is for a case; this is a basin", param_hint="--set")
+        from wateralloc.basin import read_basin
+
+        basin = read_basin(text)
+        return basin, basin.name
     from wateralloc.case import read_case
 
-    if out is not None and to in (Format.lp, Format.mps) and out.suffix != f".{to}":
-        raise typer.BadParameter(f"'{out.name}' must end in .{to}", param_hint="--out")
-    read = read_case(case, _parse_changes(changes))
-    path = out or Path(f"{read.name}.{ENDINGS[to]}")
-    if to in (Format.lp, Format.mps):
-        exports.write_lp(read, path, member=member, goal=goal)
-    elif to == Format.pyomo:
-        exports.write_pyomo(read, path, member=member)
-    else:
-        exports.write_geojson(read.basin, path)
-    console.print(shown(path), soft_wrap=True)
+    case = read_case(text, _parse_changes(changes))
+    return case.basin, case.name
 
 
 # --- schema ---------------------------------------------------------------------------------

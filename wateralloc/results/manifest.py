@@ -169,7 +169,7 @@ def input_files(case: Case) -> dict[str, Path]:
     by its folder and its own name.
     """
     basin = case.basin.folder.resolve()
-    roots = {basin: f"{case.basin.name}/"}
+    roots = {basin.parent if basin.is_file() else basin: f"{case.basin.name}/"}
     if case.files:
         roots[Path(case.files[0]).resolve().parent] = ""
     rules = [getattr(rule, "file", None) for rule in case.rules]

@@ -215,10 +215,11 @@ def _input_faults(
 
 
 def _find_basin(record: Mapping[str, Any], above: Sequence[Path]) -> Path:
-    """Folder of the basin; where it is not there, the place where it should be."""
+    """Folder of the basin, or of its one file; where it is not there, where it should be."""
     of_case = str(record["resolved"].get("basin", record["basin"]))
     folders = [base / of_case for base in (*above, bundled_folder() / "basins")]
-    return next((path for path in folders if path.is_dir()), folders[0]).resolve()
+    found = next((path for path in folders if path.exists()), folders[0]).resolve()
+    return found.parent if found.is_file() else found
 
 
 def _find_file(tried: Sequence[Path], digest: str) -> Path:
