@@ -456,13 +456,14 @@ def _goals(stages: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
 @app.command()
 def check(
     target: Annotated[
-        str, typer.Argument(metavar="BASIN|CASE", help="Folder of a basin, or a case.")
+        str,
+        typer.Argument(metavar="BASIN|CASE", help="Basin (a folder, .xlsx or .nc), or a case."),
     ],
     changes: Changes = None,
     lang: Lang = Language.en,
 ) -> None:
     """Read a basin or a case and list every fault, as file:line:column; or say what was read."""
-    if Path(target).is_dir():
+    if Path(target).is_dir() or Path(target).suffix.lower() in BUNDLES:
         if changes:
             raise typer.BadParameter("is for a case; this is a basin", param_hint="--set")
         from wateralloc.basin import read_basin
