@@ -27,9 +27,9 @@ def test_conflicts_records_each_contradiction_beside_the_case(
     assert told["seconds"]["runs"] == 1
     assert told["conflicts"] == {"2004-06": 1}
     assert told["repairs"] == {"2004-06": 2}
-    assert [(t["at_most"], t["passed"] == (t["ratio"] <= 5)) for t in record["targets"]] == [
-        (5.0, True)
-    ]
+    assert len(record["small_cases"]) >= 30
+    checked = [(t["at_most"], t["passed"] == (t["ratio"] <= 5)) for t in record["targets"]]
+    assert checked == [(5.0, True)] * 2
 
 
 def test_rules_that_contradict_nothing_are_an_error(tmp_path: Path) -> None:
