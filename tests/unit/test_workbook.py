@@ -532,3 +532,10 @@ def test_export_and_back_by_command(ending: str, here: Path) -> None:
     assert "basin: E109 is there and not empty; name a new folder" in told.output
     assert export("basin.xlsx", "--to", "geojson", "--out", "map.geojson").exit_code == 0
     assert export("basin.xlsx", "--to", "xlsx", "--set", "a=b").exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["basin.xlsx", "basin.nc"])
+def test_check_reads_a_basin_in_one_file(here: Path, name: str) -> None:
+    done = CliRunner().invoke(app, ["check", name])
+    assert done.exit_code == 0, done.output
+    assert "Test basin: no faults" in done.output
