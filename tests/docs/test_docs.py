@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import xarray as xr
+from openpyxl import load_workbook
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
@@ -180,6 +181,8 @@ def _compare_with_page_on_results(folder: Path) -> None:
             with xr.open_dataset(path) as dataset:
                 words = {str(dim) for dim in dataset.dims if dim not in ("bnds", "word")}
             words = {dim for dim in words if "_with_" not in dim}
+        elif path.suffix == ".xlsx":
+            words = set(load_workbook(path).sheetnames)
         elif path.suffix == ".json":
             words = set(json.loads(path.read_text(encoding="utf-8")))
         missing = {word for word in words if f"`{word}`" not in section}

@@ -79,6 +79,10 @@ def test_from_a_reference(river: Path, tmp_path: Path) -> None:
     found, turned = numbers(one), numbers(other).sel(member=numbers(one)["member"])
     assert found["withdrawal"].equals(turned["withdrawal"])
     assert found["drift"].equals(turned["drift"])
+    manifests = [json.loads((f / "manifest.json").read_text()) for f in (cold, one, other)]
+    assert manifests[0]["reference"] is None
+    assert manifests[1]["reference"] == manifests[2]["reference"]
+    assert manifests[1]["reference"]["member"] == min(m.name for m in case.members)
     # where optima are not unique it may be another one, never a worse one
     optima = numbers(cold)["stage_value"].values
     assert found["stage_value"].values == pytest.approx(optima, rel=1e-9, abs=1e-9)

@@ -140,7 +140,9 @@ def _solve_together(case: Case, path: Path, reference: Reference | None) -> dict
     results = collect(solution, solution.seconds)
     write_netcdf(path, results.dataset.assign(metric_variables(results.dataset)))
     kept = (*BY_MEMBER, "size", "certificate", "drift", "balance", "seconds")
-    return {"failed": [], "manifest": {key: results.manifest[key] for key in kept}}
+    manifest = {key: results.manifest[key] for key in kept}
+    manifest["reference"] = reference.identity() if reference else None
+    return {"failed": [], "manifest": manifest}
 
 
 def _solve_each(case: Case, path: Path, reference: Reference | None) -> dict[str, Any]:

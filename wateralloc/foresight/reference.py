@@ -7,6 +7,7 @@ members; from the same reference they depend on nothing but the member itself.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +37,14 @@ class Reference:
         """Keep bases as the solver has them."""
         packed = {name: PackedBasis.of(basis) for name, basis in bases.items()}
         return cls(member, packed, combined)
+
+    def identity(self) -> dict[str, str]:
+        """Name the member, with a hash of all its bases: the same inputs give the same."""
+        digest = hashlib.sha256()
+        combined = {"": self.combined.basis} if self.combined is not None else {}
+        for name, basis in sorted((self.bases | combined).items()):
+            digest.update(name.encode() + b"\0" + basis.columns.tobytes() + basis.rows.tobytes())
+        return {"member": self.member, "sha256": digest.hexdigest()}
 
     def for_members(self, n_members: int) -> list[dict[str, Any]]:
         """Bases to start from, by the name of the optimum, for each member."""

@@ -40,6 +40,7 @@ def make_manifest(
         "basin": case.basin.name,
         **identify(case),
         "members": members,
+        "reference": None,  # only members of an ensemble start from another's bases
         "size": {
             "members": case.n_members,
             "periods": case.n_periods,
