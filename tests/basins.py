@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -83,9 +84,11 @@ def write_rows(path: Path, rows: Rows) -> None:
     """Write rows as CSV; the columns are all those that any row has, in order of appearance."""
     columns = dict.fromkeys(column for row in rows for column in row)
     with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(columns), restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        for row in ({column: column for column in columns}, *rows):
+            # a carriage return within a cell is quoted only where it is part of the end of a line
+            line = io.StringIO()
+            csv.writer(line, lineterminator="\r\n").writerow([row.get(c, "") for c in columns])
+            stream.write(line.getvalue().removesuffix("\r\n") + "\n")
 
 
 def month_starts(start: str, n_months: int) -> list[str]:

@@ -617,6 +617,8 @@ def test_ctrl_c_in_the_netcdf_library_waits_until_it_is_done(
     folder = results.write(tmp_path / "out")
     written = xr.Dataset.to_netcdf
     done = []
+    # a shell that runs this in the background lets Ctrl-C be ignored
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def write(*arguments: Any, **options: Any) -> None:
         signal.raise_signal(signal.SIGINT)
@@ -630,6 +632,7 @@ def test_ctrl_c_in_the_netcdf_library_waits_until_it_is_done(
     assert done == [True]
     assert beside(tmp_path) == []
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, former)
     xr.testing.assert_identical(Results.read(folder).dataset, results.dataset)
 
 

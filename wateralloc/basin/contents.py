@@ -102,7 +102,11 @@ def write_folder(contents: Contents, folder: Path) -> None:
 
 def _csv(rows: Iterable[Iterable[str]]) -> str:
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(rows)
+    for row in rows:
+        # a carriage return within a cell is quoted only where it is part of the end of a line
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\r\n").writerow(row)
+        stream.write(line.getvalue().removesuffix("\r\n") + "\n")
     return stream.getvalue()
 
 
