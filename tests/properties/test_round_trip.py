@@ -33,7 +33,7 @@ WRITE = {"xlsx": write_workbook, "nc": write_netcdf}
 TRICKY = (
     "NO", "1e5", "007", "1.50", "=SUM(A1)", "+1", "-1", "@x", "true", '=HYPERLINK("http://x","y")',
     "_x005F_", "x005F_", "2004-06-01", "06-15", "#N/A", "nan", "_x0041_", "_x000D_", "a,b",
-    'say "no"', "first\nsecond", "http://example.org", "mailto:x@y", "{=1+1}",
+    'say "no"', "first\nsecond", "first\rsecond", "http://example.org", "mailto:x@y", "{=1+1}",
     "Hồ Hòa Bình", "\t=1", "'=1", "%",
 )  # fmt: skip
 """Texts that spreadsheets like to make something else of."""
