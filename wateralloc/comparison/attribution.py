@@ -38,7 +38,7 @@ from wateralloc.case import Case
 from wateralloc.comparison import REFERENCE
 from wateralloc.comparison.clauses import Pair, pair_of
 from wateralloc.comparison.differences import Difference
-from wateralloc.comparison.figures import Figure, _kept, _value, _Years
+from wateralloc.comparison.figures import Figure, Years, kept_figures, value_figures
 from wateralloc.comparison.policies import Progress, Source, check_alike, read_policies
 from wateralloc.comparison.yardsticks import KINDS, Yardstick, rules_of
 from wateralloc.errors import (
@@ -455,7 +455,7 @@ def figures_divided(dataset: xr.Dataset, yardsticks: Sequence[Yardstick]) -> Ite
     All of these take longer than a small case to solve, and there are many combinations.
     """
     edges = dataset["time_bnds"].values.astype("datetime64[D]")
-    years = _Years(years_between(edges[0, 0], edges[-1, 1]))
+    years = Years(years_between(edges[0, 0], edges[-1, 1]))
     lacks = (dataset["demand_volume"] - dataset["withdrawal"]).sum("time")
     deficit = lacks.transpose("member", "demand").values
     yield years.mean("deficit", "basin", "all", "hm3", deficit.sum(axis=1), -1)
@@ -468,9 +468,9 @@ def figures_divided(dataset: xr.Dataset, yardsticks: Sequence[Yardstick]) -> Ite
     if dataset.sizes.get("plant", 0):
         energy = dataset["energy"].sum(["time", "plant"]).values
         yield years.mean("energy", "basin", "all", "GWh", energy, 1)
-    yield from _value(dataset, years)
+    yield from value_figures(dataset, years)
     for yardstick in yardsticks:
-        yield from _kept(yardstick, dataset, years)
+        yield from kept_figures(yardstick, dataset, years)
 
 
 def _yardsticks(pair: Pair) -> list[Yardstick]:

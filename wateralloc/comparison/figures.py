@@ -66,21 +66,21 @@ def figures_of(
     dates : days of the year on whose start the storage is read, MM-DD
     """
     edges = dataset["time_bnds"].values.astype("datetime64[D]")
-    years = _Years(years_between(edges[0, 0], edges[-1, 1]))
+    years = Years(years_between(edges[0, 0], edges[-1, 1]))
     known = _Metrics(dataset)
     return [
         *_service(known, years),
         *_left_open(dataset, years),
         *_energy(known, years),
-        *_value(dataset, years),
+        *value_figures(dataset, years),
         *_storage(dataset, dates),
         *_prices(known),
-        *(figure for y in yardsticks for figure in _kept(y, dataset, years)),
+        *(figure for y in yardsticks for figure in kept_figures(y, dataset, years)),
     ]
 
 
 @dataclass(frozen=True)
-class _Years:
+class Years:
     """Length of the horizon; an amount over a year or more is a mean per year."""
 
     length: float
@@ -120,7 +120,7 @@ def _plain(measure: str, scope: str, name: str, unit: str, values: Any, sense: i
     return Figure(measure, scope, name, unit, values, float(values.mean()), sense)
 
 
-def _service(known: _Metrics, years: _Years) -> Iterator[Figure]:
+def _service(known: _Metrics, years: Years) -> Iterator[Figure]:
     served: list[Figure] = []
     for scope in SCOPES:
         demand, withdrawal = (known.get(scope, f"{what}_hm3") for what in ("demand", "withdrawal"))
@@ -141,7 +141,7 @@ def _service(known: _Metrics, years: _Years) -> Iterator[Figure]:
         yield _worst_province(served)
 
 
-def _left_open(dataset: xr.Dataset, years: _Years) -> Iterator[Figure]:
+def _left_open(dataset: xr.Dataset, years: Years) -> Iterator[Figure]:
     """Least and most deficit of each total at any optimum, of results that have the ranges."""
     for end in ENDS:
         values = dataset.get(f"total_deficit_{end}")
@@ -170,12 +170,12 @@ def _worst_province(provinces: Sequence[Figure]) -> Figure:
     )  # fmt: skip
 
 
-def _energy(known: _Metrics, years: _Years) -> Iterator[Figure]:
+def _energy(known: _Metrics, years: Years) -> Iterator[Figure]:
     for name, values in known.get("basin", "energy_gwh").items():
         yield years.mean("energy", "basin", str(name), "GWh", values, 1)
 
 
-def _value(dataset: xr.Dataset, years: _Years) -> Iterator[Figure]:
+def value_figures(dataset: xr.Dataset, years: Years) -> Iterator[Figure]:
     """What the water withdrawn is worth, where demands have values [million of the currency]."""
     benefit = dataset["benefit"].sum("time").transpose("member", "demand").values
     if not benefit.any():
@@ -246,7 +246,8 @@ def _prices(known: _Metrics) -> Iterator[Figure]:
             yield _plain(measure, "basin", "all", found[0].unit, largest, -1)
 
 
-def _kept(yardstick: Yardstick, dataset: xr.Dataset, years: _Years) -> Iterator[Figure]:
+def kept_figures(yardstick: Yardstick, dataset: xr.Dataset, years: Years) -> Iterator[Figure]:
+    """How well a policy keeps what a yardstick asks."""
     missed, kept = yardstick.measure(dataset)
     if not missed.shape[1]:
         return
