@@ -24,6 +24,7 @@ from wateralloc.parts import items_of
 from wateralloc.parts.reservoir import curve_of
 from wateralloc.parts.sink import OUTLET, OUTSIDE
 from wateralloc.results.accounts import account_variables
+from wateralloc.results.basin_variables import basin_variables
 from wateralloc.results.convergence import convergence_variables
 from wateralloc.results.manifest import make_manifest
 from wateralloc.results.prices import price_variables, rule_variables, stage_variables
@@ -92,6 +93,7 @@ def collect(
     variables |= sharing_variables(solution)
     variables |= soft_variables(solution)
     variables |= account_variables(solution)
+    variables |= basin_variables(case)
     ranges = _ranges(solution, effort)
     variables |= _range_variables(ranges) if ranges else {}
     attributes = _attributes(case) | {RANGES: _told(ranges)}
@@ -257,6 +259,9 @@ def _coordinates(case: Case, dims: set[str]) -> dict[str, Any]:
     for name in ("kind", "region", "province", "sub_basin"):
         found[f"node_{name}"] = variable("node", text(nodes[name]), f"{name} of the node")
     found["demand_node"] = variable("demand", text(demands["node"]), "node of the demand")
+    found["return_to"] = variable(
+        "demand", text(demands["return_to"]), "node to which the rest of the demand returns"
+    )
     for name in ("region", "province", "sector"):
         found[name] = variable("demand", text(demands[name]), f"{name} of the demand")
     found["priority"] = variable("demand", whole(demands["priority"]), "priority, 1 first")

@@ -40,6 +40,7 @@ RULES: dict[str, tuple[Any, type | str, str]] = {
     "rule": ("rule", object, "rule, with the item in brackets where it has several"),
     "rule_clause": ("rule", object, "name of the rule in the case"),
     "rule_kind": ("rule", object, "kind of the rule"),
+    "rule_at": ("rule", object, "node or reservoir that the rule names, where it names just one"),
     "rule_unit": ("rule", object, "unit of required, achieved and slack"),
     "rule_sense": ("rule", object, "achieved is >= or <= required"),
     "rule_is_soft": ("rule", bool, "whether the rule may be broken"),
@@ -97,7 +98,7 @@ def rule_table(solution: Solution, row: RuleRow) -> dict[str, np.ndarray]:
     price, stage = _shadow_prices(solution, row, starts.size)
     words = {
         "rule": row.label, "rule_clause": rule.name, "rule_kind": rule.kind,
-        "rule_unit": unit, "rule_sense": row.sense, "rule_is_soft": rule.soft is not None,
+        "rule_at": rule.place, "rule_unit": unit, "rule_sense": row.sense, "rule_is_soft": rule.soft is not None,
     }  # fmt: skip
     return {
         "required": clean(required * per_hm3),

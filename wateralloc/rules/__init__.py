@@ -126,6 +126,12 @@ class Rule(BaseModel):
         """
         return "hm3"
 
+    @property
+    def place(self) -> str:
+        """Node or reservoir whose flow or storage it names; "" where it names none, or several."""
+        named = (getattr(self, key, "") for key in ("flow_at", "at", "reservoir"))
+        return next((name for name in named if isinstance(name, str) and name), "")
+
     def check(self, basin: Basin) -> list[tuple[str, str, str]]:
         """Faults that only the basin shows: (key, error code, text) each."""
         return []

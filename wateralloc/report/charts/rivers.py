@@ -1,0 +1,224 @@
+"""Reservoirs and rivers: storage, flow, level, and how often a flow is exceeded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from wateralloc.report.charts.style import (
+    DEEP,
+    WATER,
+    WIDTH,
+    colour,
+    compact,
+    configured,
+    named,
+    parameters,
+)  # fmt: skip
+from wateralloc.report.charts.traces import Limit, traces
+from wateralloc.report.charts.view import View
+from wateralloc.units import HM3_PER_M3
+
+WORDS = {
+    "storage": {"en": "storage", "vi": "dung tích trữ"},
+    "hm3": {"en": "hm³", "vi": "triệu m³"},
+    "largest": {"en": "largest storage by date", "vi": "dung tích lớn nhất theo ngày"},
+    "least": {"en": "least storage by date", "vi": "dung tích nhỏ nhất theo ngày"},
+    "flow": {"en": "flow", "vi": "lưu lượng"},
+    "level": {"en": "river level", "vi": "mực nước sông"},
+    "by": {"en": "by the flow at", "vi": "theo lưu lượng tại"},
+    "exceeded": {"en": "share of time with at least this flow",
+                 "vi": "tỷ lệ thời gian có lưu lượng không nhỏ hơn"},
+    "all": {"en": "all members", "vi": "tất cả kịch bản"},
+    "chosen": {"en": "chosen member", "vi": "kịch bản được chọn"},
+    "duration": {"en": "flow duration", "vi": "đường duy trì lưu lượng"},
+    "value": {"en": "result", "vi": "kết quả"},
+}  # fmt: skip
+MOST_DRAWN = 12
+"""Reservoirs, or places on the river, that are drawn unasked; the largest."""
+SHARES = np.linspace(0.0, 1.0, 101)
+ALIKE = 1e-6
+"""Relative difference up to which a rule speaks of the flow or storage that is drawn."""
+
+
+# --- reservoirs -----------------------------------------------------------------------------
+
+
+def reservoirs_drawn(view: View) -> list[str]:
+    """Reservoirs that are drawn unasked: the largest, in the order of the basin."""
+    names = [str(name) for name in view.dataset["reservoir"].values]
+    most = view.dataset["storage_end"].max(("member", "time")).values
+    kept = set(np.argsort(-most, kind="stable")[:MOST_DRAWN].tolist())
+    return [name for k, name in enumerate(names) if k in kept]
+
+
+def reservoir(view: View, name: str) -> Any:
+    """Draw the storage of a reservoir with its limits by date and what rules ask of it."""
+    dataset = view.dataset
+    one = dataset.sel(reservoir=name)
+    start, end = one["storage_start"].values[:, :1], one["storage_end"].values
+    limits = []
+    if name in dataset["reservoir_with_limit"].values:
+        place = list(dataset["reservoir_with_limit"].values).index(name)
+        most = dataset["storage_most"].values[:, :, place].max(axis=0)
+        limits.append(Limit(view.say(WORDS, "largest"), np.append(most[:1], most)))
+    least = one["storage_least"].values.min(axis=0)
+    limits.append(Limit(view.say(WORDS, "least"), np.append(least[:1], least)))
+    for label, values in _asked(view, name, end, "hm3"):
+        limits.append(Limit(label, np.append(values[:1], values)))
+    title = f"{view.name('node', name)}: {view.say(WORDS, 'storage')}"
+    values = np.concatenate([start, end], axis=1)
+    return traces(view, title, view.say(WORDS, "hm3"), view.edges, values, limits)
+
+
+# --- rivers ---------------------------------------------------------------------------------
+
+
+def flow_of(view: View, node: str) -> np.ndarray:
+    """Mean flow that the river carries on from a node [m3/s] (member, time)."""
+    days = view.dataset["days"].values
+    return view.dataset["river_flow"].sel(node=node).values / (days * 86400.0 * HM3_PER_M3)
+
+
+def nodes_drawn(view: View) -> list[str]:
+    """Places on the river that are drawn unasked.
+
+    Those of kind ``control``, where a level is read, and whose flow a rule names; the largest flows
+    first.
+    """
+    dataset = view.dataset
+    asked = set(dataset["node"].values[dataset["node_kind"].values == "control"])
+    if "rating_node" in dataset:
+        asked |= set(dataset["rating_node"].values) | set(dataset["rating_flow_at"].values)
+    asked |= set(dataset["rule_at"].values[dataset["rule_unit"].values == "m3s"])
+    found = [str(node) for node in dataset["node"].values if node in asked]
+    mean = {node: float(flow_of(view, node).mean()) for node in found}
+    found = sorted((node for node in found if mean[node] > 0), key=lambda node: -mean[node])
+    return found[:MOST_DRAWN]
+
+
+def flow(view: View, node: str) -> Any:
+    """Draw the flow of the river past a node, with what rules ask of it."""
+    values = flow_of(view, node)
+    limits = [Limit(label, of) for label, of in _asked(view, node, values, "m3s")]
+    title = f"{view.name('node', node)}: {view.say(WORDS, 'flow')}"
+    return traces(view, title, "m³/s", view.edges, values, limits, is_step=True)
+
+
+def ratings_drawn(view: View) -> list[str]:
+    """Ratings of the riverbed of the case."""
+    if "rating_is_current" not in view.dataset:
+        return []
+    current = view.dataset["rating_is_current"].values == 1
+    return [str(name) for name in view.dataset["rating"].values[current]]
+
+
+def level(view: View, rating: str) -> Any:
+    """Draw the level of the river by a rating, with the levels of its rules.
+
+    What a rule asks is a flow; its level is read from the results, where they come to that flow.
+    """
+    one = view.dataset.sel(rating=rating)
+    node, flow_at = str(one["rating_node"].item()), str(one["rating_flow_at"].item())
+    values = one["river_level"].values
+    limits = []
+    flows = flow_of(view, flow_at)
+    order = np.argsort(flows.ravel())
+    for label, asked in _asked(view, flow_at, flows, "m3s"):
+        at = np.interp(asked, flows.ravel()[order], values.ravel()[order], np.nan, np.nan)
+        limits.append(Limit(label, at))
+    title = f"{view.name('node', node)}: {view.say(WORDS, 'level')}"
+    if flow_at != node:
+        title += f" ({view.say(WORDS, 'by')} {view.name('node', flow_at)})"
+    return traces(view, title, "m", view.edges, values, limits, is_step=True, from_zero=False)
+
+
+def duration(view: View, node: str) -> Any:
+    """Draw how often a flow is reached or exceeded: over all members, and in the one chosen."""
+    values = flow_of(view, node)
+    both = [values[:, mask] for mask in view.season_masks]
+    names = [view.say(WORDS, "all"), view.say(WORDS, "chosen")]
+    names = names if view.is_ensemble else [view.say(WORDS, "value")]
+    tint = colour(names, [WATER, DEEP] if view.is_ensemble else [WATER])
+    x = alt.X("p:Q", title=view.say(WORDS, "exceeded"), axis=alt.Axis(format=".0%"))
+    y = alt.Y("v:Q", title="m³/s", scale=alt.Scale(type="log" if values.min() > 0 else "linear"))
+    layers = []
+    if view.is_ensemble:
+        pooled = [
+            {"s": s, "v": one}
+            for s, one in enumerate(compact([np.quantile(of, 1.0 - SHARES) for of in both]))
+        ]
+        layers.append(_curve(pooled, "datum.s == season", SHARES.size - 1, names[0], tint, (x, y)))
+    first = 1 if view.is_ensemble else 0
+    each = [
+        {"s": s, "m": first + k, "v": compact(np.sort(one)[::-1])}
+        for s, of in enumerate(both)
+        for k, one in enumerate(of)
+    ]
+    layers.append(
+        _curve(each, "datum.s == season && datum.m == member", None, names[-1], tint, (x, y))
+    )
+    title = f"{view.name('node', node)}: {view.say(WORDS, 'duration')}"
+    chart = alt.layer(*layers).add_params(*parameters(view.choice))
+    return configured(
+        chart.properties(title=title, width=WIDTH, height=190, description=f"{title} [m³/s]")
+    )
+
+
+def _curve(
+    data: Sequence[dict[str, Any]],
+    which: str,
+    n: int | None,
+    name: str,
+    tint: Any,
+    encodings: tuple[Any, Any],
+) -> Any:
+    """Draw sorted flows by their exceedance; `n` is the number of steps, None: Weibull's."""
+    x, y = encodings
+    share = f"(datum.i - 1) / {n}" if n else "datum.i / (datum.n + 1)"
+    return (
+        named(alt.Chart(alt.InlineData(values=list(data))), name)
+        .transform_filter(which)
+        .transform_calculate(n="length(datum.v)")
+        .transform_flatten(["v"])
+        .transform_window(i="row_number()")
+        .transform_calculate(p=share)
+        .mark_line(strokeWidth=2, aria=False, point=alt.OverlayMarkDef(opacity=0, size=40))
+        .encode(
+            x=x, y=y, color=tint,
+            tooltip=[alt.Tooltip("p:Q", title="%", format=".0%"),
+                     alt.Tooltip("v:Q", title=f"{name}, m³/s", format=",.4~r")],
+        )
+    )  # fmt: skip
+
+
+def _asked(
+    view: View, place: str, achieved: np.ndarray, unit: str
+) -> Iterator[tuple[str, np.ndarray]]:
+    """What rules ask of the flow or storage at a place, period by period (time), NaN elsewhere.
+
+    Only rules whose results say that they speak of this very quantity; of several members the
+    largest that is asked.
+
+    Parameters
+    ----------
+    achieved : the quantity (member, time)
+    """
+    dataset = view.dataset
+    here = (dataset["rule_at"].values == place) & (dataset["rule_unit"].values == unit)
+    label = dataset["rule"].values
+    for name in dict.fromkeys(label[here]):
+        rows = np.flatnonzero(here & (label == name))
+        starts = dataset["rule_start"].values[rows].astype("datetime64[D]")
+        periods = np.searchsorted(view.starts, starts)
+        ends = dataset["rule_end"].values[rows].astype("datetime64[D]")
+        is_period = bool((ends < view.edges[periods + 1]).all())
+        told = dataset["achieved"].values[:, rows]
+        if not is_period or not np.allclose(told, achieved[:, periods], rtol=ALIKE, atol=ALIKE):
+            continue
+        values = np.full(view.starts.size, np.nan)
+        values[periods] = dataset["required"].values[:, rows].max(axis=0)
+        yield str(name), values

@@ -1,0 +1,156 @@
+"""Sankey diagram: the water of the basin from where it enters to what becomes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from wateralloc.report.charts.style import (
+    INK,
+    SECTORS,
+    WIDTH,
+    compact,
+    configured,
+    parameters,
+)  # fmt: skip
+from wateralloc.report.charts.tracing import LOSS, OTHER, SEA, STORAGE, STORED, trace
+from wateralloc.report.charts.view import View
+
+WORDS = {
+    "title": {"en": "Where the water comes from, and what becomes of it",
+              "vi": "Nước từ đâu đến và đi đâu"},
+    "unit": {"en": "hm³ a year", "vi": "triệu m³/năm"},
+    STORAGE: {"en": "Drawn from storage", "vi": "Lấy từ dung tích trữ"},
+    OTHER: {"en": "Rain on lakes, other", "vi": "Mưa trên hồ, nguồn khác"},
+    SEA: {"en": "Sea and outflow", "vi": "Ra biển, ra ngoài"},
+    LOSS: {"en": "Evaporation, losses", "vi": "Bốc hơi, tổn thất"},
+    STORED: {"en": "Into storage", "vi": "Tích vào hồ"},
+    "none": {"en": "No sub-basin named", "vi": "Không rõ tiểu lưu vực"},
+    "used": {"en": "used up", "vi": "tiêu hao"},
+    "from": {"en": "From", "vi": "Từ"},
+    "to": {"en": "To", "vi": "Đến"},
+}  # fmt: skip
+LEAST = 1e-6
+"""Share of all water below which a flow is not drawn."""
+GAP = 0.05
+"""Room between two boxes, as a share of all water."""
+STEPS = 24
+"""Pieces of the curve of a ribbon."""
+
+
+def volumes(view: View) -> tuple[list[str], list[str], np.ndarray]:
+    """Sources, uses, and the volumes between them [hm3 a year] (season, choice, source, use)."""
+    traced = [trace(view.dataset, mask) for mask in view.season_masks]
+    each = np.stack([view.with_all(one.volumes) for one in traced]) / view.years
+    used = each.max(axis=(0, 1)) > LEAST * each[0, 0].sum()
+    rows, columns = np.flatnonzero(used.any(axis=1)), np.flatnonzero(used.any(axis=0))
+    sources = [_source_name(view, traced[0].sources[k]) for k in rows]
+    uses = [_use_name(view, traced[0].uses[k]) for k in columns]
+    return sources, uses, each[:, :, rows][:, :, :, columns]
+
+
+def sankey(view: View) -> Any:
+    """Draw the volumes from sub-basin to sector, sea, losses and storage, as of one year.
+
+    Water is taken to be mixed where it meets (see :func:`trace`); of the sectors it is what they
+    use up.
+    """
+    sources, uses, each = volumes(view)
+    data = [
+        {"s": i, "u": j, "v": compact(each[:, :, i, j])}
+        for i in range(len(sources)) for j in range(len(uses)) if each[:, :, i, j].any()
+    ]  # fmt: skip
+    unit = view.say(WORDS, "unit")
+    names = [alt.param(name="sources", value=sources), alt.param(name="uses", value=uses)]
+    number = "format(datum.{}, ',.4~r')"
+    flows = (
+        alt.Chart(alt.InlineData(values=data))
+        .transform_calculate(v="datum.v[season][member]")
+        .transform_filter("datum.v > 0")
+        .transform_joinaggregate(total="sum(v)")
+        .transform_stack(
+            stack="v", groupby=[], as_=["l0", "l1"],
+            sort=[alt.SortField("s"), alt.SortField("u")],
+        )
+        .transform_stack(
+            stack="v", groupby=[], as_=["r0", "r1"],
+            sort=[alt.SortField("u"), alt.SortField("s")],
+        )
+        .transform_calculate(
+            l0=f"datum.l0 + {GAP} * datum.total * datum.s",
+            l1=f"datum.l1 + {GAP} * datum.total * datum.s",
+            r0=f"datum.r0 + {GAP} * datum.total * datum.u",
+            r1=f"datum.r1 + {GAP} * datum.total * datum.u",
+            source="sources[datum.s]",
+            use="uses[datum.u]",
+        )
+    )  # fmt: skip
+    across = alt.Scale(domain=[-0.42, 1.42], nice=False)
+    x = alt.X("x:Q", axis=None, scale=across)
+    y_scale = alt.Scale(reverse=True, zero=True, nice=False)
+    y = {"axis": None, "scale": y_scale}
+    tint = alt.Color(
+        "s:O", scale=alt.Scale(domain=list(range(len(sources))), range=list(SECTORS)), legend=None
+    )
+    tips = [
+        alt.Tooltip("source:N", title=view.say(WORDS, "from")),
+        alt.Tooltip("use:N", title=view.say(WORDS, "to")),
+        alt.Tooltip("v:Q", title=unit, format=",.4~r"),
+    ]
+    ribbons = (
+        flows.transform_calculate(x=f"sequence(0, 1.0001, {1 / STEPS})")
+        .transform_flatten(["x"])
+        .transform_calculate(
+            b="datum.x * datum.x * (3 - 2 * datum.x)",
+            y0="datum.l0 + (datum.r0 - datum.l0) * datum.b",
+            y1="datum.l1 + (datum.r1 - datum.l1) * datum.b",
+        )
+        .mark_area(opacity=0.45, aria=False)
+        .encode(
+            x=x, y=alt.Y("y0:Q", stack=None, **y), y2="y1:Q", color=tint,
+            detail=["s:O", "u:O"], tooltip=tips,
+        )
+    )  # fmt: skip
+    layers = [ribbons]
+    for side, (at, ends, low, high, align, word) in {
+        "s": ((-0.02, 0.0), ("l0", "l1"), "min", "max", "right", "source"),
+        "u": ((1.0, 1.02), ("r0", "r1"), "min", "max", "left", "use"),
+    }.items():
+        boxes = flows.transform_aggregate(
+            groupby=[side, word], y0=f"{low}({ends[0]})", y1=f"{high}({ends[1]})", sum="sum(v)"
+        ).transform_calculate(
+            x=str(at[0]), x2=str(at[1]), middle="(datum.y0 + datum.y1) / 2",
+            label=f"datum.{word} + '  ' + {number.format('sum')}",
+            edge=str(at[0] - 0.01 if side == "s" else at[1] + 0.01),
+        )  # fmt: skip
+        layers.append(
+            boxes.mark_rect(color=INK).encode(
+                x=x, x2="x2:Q", y=alt.Y("y0:Q", **y), y2="y1:Q",
+                tooltip=[alt.Tooltip(f"{word}:N", title=" "),
+                         alt.Tooltip("sum:Q", title=unit, format=",.4~r")],
+            )
+        )  # fmt: skip
+        layers.append(
+            boxes.mark_text(
+                align=align, baseline="middle", color=INK,
+                fontSize=alt.ExprRef("width < 480 ? 8.5 : 12"), limit=alt.ExprRef("width * 0.235"),
+            ).encode(
+                x=alt.X("edge:Q", axis=None, scale=across), y=alt.Y("middle:Q", **y),
+                text="label:N",
+            )
+        )  # fmt: skip
+    title = f"{view.say(WORDS, 'title')} [{unit}]"
+    chart = alt.layer(*layers).add_params(*parameters(view.choice), *names)
+    return configured(chart.properties(title=title, width=WIDTH, height=380, description=title))
+
+
+def _source_name(view: View, name: str) -> str:
+    if name in WORDS:
+        return view.say(WORDS, name)
+    return view.name("sub_basin", name) if name else view.say(WORDS, "none")
+
+
+def _use_name(view: View, name: str) -> str:
+    return view.say(WORDS, name) if name in WORDS else view.name("sector", name)

@@ -1,0 +1,183 @@
+"""What all charts share: colours, fonts, locale, the compact form of their data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from wateralloc.errors import Fault, InputError, Position, listed, shown
+from wateralloc.results.store import replacing
+
+INK, SOFT, LINE = "#1f2a33", "#5b6770", "#d7dee4"
+"""Text, lesser text, and lines that divide."""
+WATER, DEEP, LACK, LIMIT, GOOD = "#2b7bba", "#0b3c5d", "#c8502d", "#8a4fa3", "#3c8d6e"
+"""Water, one member of it, deficits, limits of law and works, what is kept."""
+SECTORS = ("#0072b2", "#009e73", "#e69f00", "#56b4e9", "#cc79a7", "#d55e00", "#8c7a00", "#5b6770")
+"""Of sectors, plants and the like: Okabe and Ito (2008), told apart by the colour-blind."""
+SHORTAGE = ("#67001f", "#a8323e", "#d6604d", "#f4a582", "#fddbc7", "#f1f5f8")
+SHORTAGE_FROM = (0.5, 0.7, 0.85, 0.95, 0.9995)
+"""Colours of a satisfaction, from the worst to served in full, and where each but the first begins.
+"""
+FONT = "Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
+FIGURES = 4
+"""Figures of a number that is drawn."""
+WIDTH = 640
+"""Of a figure that is saved [px]; in the report it is that of the page."""
+ENDINGS = (".svg", ".pdf", ".png", ".html")
+SHARPNESS = 300
+"""Dots per inch of a PNG."""
+
+LOCALE: dict[str, dict[str, Any]] = {
+    "en": {"decimal": ".", "thousands": ",", "grouping": [3], "currency": ["", ""]},
+    "vi": {"decimal": ",", "thousands": ".", "grouping": [3], "currency": ["", ""]},
+}
+TIME_LOCALE: dict[str, dict[str, Any]] = {
+    "en": {
+        "dateTime": "%x, %X", "date": "%Y-%m-%d", "time": "%H:%M:%S", "periods": ["AM", "PM"],
+        "days": ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"],
+        "shortDays": ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"],
+        "months": ["January", "February", "March", "April", "May", "June", "July", "August",
+                   "September", "October", "November", "December"],
+        "shortMonths": ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
+                        "Nov", "Dec"],
+    },
+    "vi": {
+        "dateTime": "%x, %X", "date": "%d/%m/%Y", "time": "%H:%M:%S", "periods": ["SA", "CH"],
+        "days": ["Chủ nhật", "Thứ hai", "Thứ ba", "Thứ tư", "Thứ năm", "Thứ sáu", "Thứ bảy"],
+        "shortDays": ["CN", "T2", "T3", "T4", "T5", "T6", "T7"],
+        "months": [f"tháng {k}" for k in range(1, 13)],
+        "shortMonths": [f"th. {k}" for k in range(1, 13)],
+    },
+}  # fmt: skip
+
+
+def compact(values: Any, figures: int = FIGURES) -> Any:
+    """Round numbers to the figures that are drawn, whole ones as integers, in nested lists.
+
+    >>> compact([[1234.567, 0.000123456], [1e-12, 70.0]])
+    [[1235, 0.0001235], [0, 70]]
+    """
+    array = np.asarray(values, float)
+    with np.errstate(divide="ignore"):
+        size = np.floor(np.log10(np.abs(array)))
+    places = np.where(np.isfinite(size), figures - 1 - size, 0.0)
+    scale = 10.0 ** np.clip(places, -12, 12)
+    rounded = np.where(np.abs(array) < 1e-9, 0.0, np.round(array * scale) / scale)
+    return _plain(rounded.tolist())
+
+
+def _plain(values: Any) -> Any:
+    if isinstance(values, list):
+        return [_plain(value) for value in values]
+    if values != values:
+        return None
+    return int(values) if values == int(values) else float(f"{values:.12g}")
+
+
+def configured(chart: Any) -> Any:
+    """Give a chart the look of all charts."""
+    return chart.configure(
+        font=FONT,
+        background="white",
+        axis=alt.AxisConfig(
+            labelColor=SOFT, titleColor=SOFT, gridColor=LINE, domainColor=LINE, tickColor=LINE,
+            labelFontSize=11, titleFontSize=11, titleFontWeight="normal", labelLimit=170,
+        ),
+        legend=alt.LegendConfig(
+            labelColor=INK, titleColor=SOFT, labelFontSize=11, titleFontSize=11, orient="bottom",
+            titleFontWeight="normal", labelLimit=260, titleLimit=300,
+            columns=alt.ExprRef("width < 480 ? 1 : 3"),
+            symbolStrokeWidth=2.5,
+        ),
+        title=alt.TitleConfig(color=INK, fontSize=13, anchor="start", fontWeight="bold", offset=6),
+        view=alt.ViewConfig(stroke=None),
+    )  # fmt: skip
+
+
+def parameters(choice: Mapping[str, int]) -> list[Any]:
+    """The parameters that a chart answers to, by name, as they stand at first."""
+    return [alt.param(name=name, value=place) for name, place in choice.items()]
+
+
+def named(chart: Any, name: str) -> Any:
+    """Give all rows of a chart a name, as column ``k``, for its colour and the legend."""
+    return chart.transform_calculate(k=json.dumps(name))
+
+
+def colour(names: Sequence[str], colours: Sequence[str], symbol: str = "stroke") -> Any:
+    """Colour by name, as :func:`named` gives it, with a legend of all names."""
+    return alt.Color(
+        "k:N",
+        title=None,
+        scale=alt.Scale(domain=list(names), range=list(colours)),
+        legend=alt.Legend(symbolType=symbol),
+    )
+
+
+def localised(spec: dict[str, Any], lang: str) -> dict[str, Any]:
+    """Give a specification the form of numbers and dates of a language."""
+    config = {**spec.get("config", {}), "locale": {"number": LOCALE[lang],
+                                                   "time": TIME_LOCALE[lang]}}  # fmt: skip
+    return {**spec, "config": config}
+
+
+def save(chart: Any, path: Path | str, lang: str = "en") -> Path:
+    """Write a chart as a picture, or as a page of its own.
+
+    Parameters
+    ----------
+    path : ends in .svg, .pdf, .png or .html; the last answers to hover and needs no network
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        The ending is another.
+    OSError
+        It cannot be written.
+    """
+    import vl_convert as vlc
+
+    path = Path(path)
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        said = f"as '{ending}'" if ending else "without an ending"
+        text = f"a figure cannot be written {said}; end it in {listed(ENDINGS)}"
+        raise InputError([Fault(Position(shown(path)), "E107", text)])
+    spec = localised(chart.to_dict(), lang)
+    with replacing(path) as written:
+        if ending == ".svg":
+            written.write_text(vlc.vegalite_to_svg(spec), encoding="utf-8")
+        elif ending == ".pdf":
+            written.write_bytes(vlc.vegalite_to_pdf(spec))
+        elif ending == ".png":
+            written.write_bytes(vlc.vegalite_to_png(spec, ppi=SHARPNESS, scale=1.0))
+        else:
+            written.write_text(vlc.vegalite_to_html(spec, bundle=True), encoding="utf-8")
+    return path
+
+
+def day_numbers(times: np.ndarray) -> list[int]:
+    """Days since 1970-01-01."""
+    return np.asarray(times).astype("datetime64[D]").astype(int).tolist()
+
+
+def unrolled(chart: Any, fields: Sequence[str]) -> Any:
+    """Turn rows that hold a list by time into a row for each time, column ``t``.
+
+    The chart must have the parameter ``days``, the day number of each time.
+    """
+    return (
+        chart.transform_flatten(list(fields))
+        .transform_window(i="row_number()")
+        .transform_calculate(t="datetime(1970, 0, 1 + days[datum.i - 1])")
+    )

@@ -1,0 +1,181 @@
+"""A quantity through the horizon: the spread of the members, one of them, and limits by date."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from wateralloc.report.charts.style import (
+    DEEP,
+    LIMIT,
+    WATER,
+    WIDTH,
+    colour,
+    compact,
+    configured,
+    day_numbers,
+    named,
+    parameters,
+    unrolled,
+)  # fmt: skip
+from wateralloc.report.charts.view import View
+
+WORDS = {
+    "range": {"en": "least to largest of the members", "vi": "nhỏ nhất đến lớn nhất"},
+    "most": {"en": "10–90 % of the members", "vi": "10–90 % số kịch bản"},
+    "median": {"en": "median", "vi": "trung vị"},
+    "chosen": {"en": "chosen member", "vi": "kịch bản được chọn"},
+    "value": {"en": "result", "vi": "kết quả"},
+    "date": {"en": "Date", "vi": "Ngày"},
+    "from": {"en": "Period from", "vi": "Thời đoạn từ"},
+}
+QUANTILES = (0.0, 0.1, 0.5, 0.9, 1.0)
+COLOURS = (LIMIT, "#b8860b", "#3c8d6e", "#444444", "#c8502d", "#6a7fdb")
+"""Of limits, in their order."""
+DASHES = ([6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3], [10, 3])
+
+
+MONTHS_UP_TO = 800
+"""Days of the longest horizon whose axis shows months."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A limit that is drawn beside a quantity.
+
+    Attributes
+    ----------
+    values : at the same times (time); NaN where there is none
+    """
+
+    name: str
+    values: np.ndarray
+
+
+def traces(
+    view: View,
+    title: str,
+    unit: str,
+    times: np.ndarray,
+    values: np.ndarray,
+    limits: Sequence[Limit] = (),
+    *,
+    is_step: bool = False,
+    from_zero: bool = True,
+) -> Any:
+    """Draw a quantity of each member over time.
+
+    Parameters
+    ----------
+    times : days (time)
+    values : (member, time)
+    is_step : a mean of the period that starts at the time, and not a state at it
+    """
+    say = {key: view.say(WORDS, key) for key in WORDS}
+    say["date"] = say["from"] if is_step else say["date"]
+    if is_step:  # the last period goes on to its end
+        values = np.concatenate([values, values[:, -1:]], axis=1)
+        limits = [Limit(one.name, np.append(one.values, one.values[-1])) for one in limits]
+    shape = "step-after" if is_step else "linear"
+    names = [say["median"], say["chosen"]] if view.is_ensemble else [say["value"]]
+    colours = [WATER, DEEP] if view.is_ensemble else [WATER]
+    names_of_all = [*names, *(one.name for one in limits)]
+    tint = colour(names_of_all, [*colours, *COLOURS[: len(limits)]])
+    x = alt.X("t:T", axis=time_axis(view))
+    y_scale = alt.Scale(zero=from_zero, nice=True)
+    y = {"title": unit, "scale": y_scale}
+    tip = alt.Tooltip("t:T", title=say["date"], format="%Y-%m-%d" if view.lang == "en" else
+                      "%d/%m/%Y")  # fmt: skip
+    layers = []
+    if view.is_ensemble:
+        layers += _fan(values, say, tint, (x, y, tip), shape, limits)
+    layers.append(_member(view, values, names[-1], tint, (x, y, tip), shape))
+    for number, one in enumerate(limits):
+        data = alt.InlineData(values=[{"v": compact(one.values)}])
+        dash = DASHES[number % len(DASHES)]
+        layers.append(
+            named(unrolled(alt.Chart(data), ["v"]), one.name)
+            .mark_line(strokeWidth=1.6, strokeDash=dash, interpolate=shape, aria=False)
+            .encode(x=x, y=alt.Y("v:Q", **y), color=tint)
+        )
+    chart = alt.layer(*layers).add_params(
+        *parameters(view.choice), alt.param(name="days", value=day_numbers(times))
+    )
+    return configured(
+        chart.properties(title=title, width=WIDTH, height=190, description=f"{title} [{unit}]")
+    )
+
+
+def time_axis(view: View, *, grid: bool = True) -> Any:
+    """Axis of time: months, or the years of a long horizon."""
+    days = int((view.edges[-1] - view.edges[0]).astype(int))
+    form, count = ("%b", "month") if days <= MONTHS_UP_TO else ("%Y", "year")
+    return alt.Axis(title=None, format=form, tickCount=count, labelOverlap=True, grid=grid)
+
+
+def _fan(
+    values: np.ndarray,
+    say: dict[str, str],
+    tint: Any,
+    encodings: tuple[Any, dict[str, Any], Any],
+    shape: str,
+    limits: Sequence[Limit],
+) -> list[Any]:
+    """Draw all members as two bands and their median."""
+    x, y, tip = encodings
+    bands = compact(np.quantile(values, QUANTILES, axis=0))
+    lists = {f"q{k}": band for k, band in enumerate(bands)}
+    lists |= {f"limit{k}": compact(one.values) for k, one in enumerate(limits)}
+    tips = [
+        tip,
+        *(alt.Tooltip(f"q{k}:Q", title=title, format=",.4~r") for k, title in
+          ((4, "100 %"), (3, "90 %"), (2, say["median"]), (1, "10 %"), (0, "0 %"))),
+        *(alt.Tooltip(f"limit{k}:Q", title=one.name, format=",.4~r")
+          for k, one in enumerate(limits)),
+    ]  # fmt: skip
+    base = unrolled(alt.Chart(alt.InlineData(values=[lists])), list(lists)).encode(x=x)
+    nearest = alt.selection_point(
+        name="at", on="pointermove", nearest=True, fields=["t"], empty=False, clear="pointerout"
+    )
+    band = {"interpolate": shape, "color": WATER, "aria": False}
+    return [
+        base.mark_area(opacity=0.13, **band).encode(y=alt.Y("q0:Q", **y), y2="q4:Q"),
+        base.mark_area(opacity=0.22, **band).encode(y=alt.Y("q1:Q", **y), y2="q3:Q"),
+        named(base, say["median"])
+        .mark_line(strokeWidth=2, interpolate=shape, aria=False)
+        .encode(y=alt.Y("q2:Q", **y), color=tint),
+        base.mark_rule(strokeWidth=1, color="#5b6770", aria=False)
+        .encode(tooltip=tips, opacity=alt.condition(nearest, alt.value(0.6), alt.value(0)))
+        .add_params(nearest),
+    ]
+
+
+def _member(
+    view: View,
+    values: np.ndarray,
+    name: str,
+    tint: Any,
+    encodings: tuple[Any, dict[str, Any], Any],
+    shape: str,
+) -> Any:
+    """Draw the member that is chosen; of several none at first."""
+    x, y, tip = encodings
+    first = 1 if view.is_ensemble else 0
+    data = alt.InlineData(
+        values=[{"m": first + k, "v": one} for k, one in enumerate(compact(values))]
+    )
+    return (
+        named(unrolled(alt.Chart(data).transform_filter("datum.m == member"), ["v"]), name)
+        .mark_line(
+            strokeWidth=1.8, interpolate=shape, aria=False,
+            point=alt.OverlayMarkDef(opacity=0, size=60),
+        )
+        .encode(
+            x=x, y=alt.Y("v:Q", **y), color=tint,
+            tooltip=[tip, alt.Tooltip("v:Q", title=name, format=",.4~r")],
+        )
+    )  # fmt: skip

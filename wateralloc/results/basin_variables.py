@@ -1,0 +1,69 @@
+"""What results say of the basin, so that they can be drawn without it: places, limits, ratings."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wateralloc.case import Case
+from wateralloc.parts.rating import rating_of
+from wateralloc.parts.reservoir import storage_limits
+from wateralloc.results.variables import MT, Variable, text, variable, whole
+
+
+def basin_variables(case: Case) -> dict[str, Variable]:
+    """Places of nodes, limits of storage by date, and where each rating holds."""
+    return _places(case) | _limits(case) | _ratings(case)
+
+
+def _places(case: Case) -> dict[str, Variable]:
+    """Longitude and latitude of the nodes that have both."""
+    lon, lat = (case.basin.values("nodes", column) for column in ("lon", "lat"))
+    known = [node for node in lon if node in lat]
+    dim = "node_with_place"
+    return {
+        dim: variable(dim, text(known), "nodes whose place is known"),
+        "lon": variable(
+            dim, np.array([lon[n] for n in known], float), "longitude of the node",
+            "degrees_east", standard_name="longitude",
+        ),
+        "lat": variable(
+            dim, np.array([lat[n] for n in known], float), "latitude of the node",
+            "degrees_north", standard_name="latitude",
+        ),
+    }  # fmt: skip
+
+
+def _limits(case: Case) -> dict[str, Variable]:
+    """Least and largest storage at the end of each period."""
+    least, most = storage_limits(case)
+    limited = [r for r, limit in most.items() if np.isfinite(limit).all()]
+    dim = "reservoir_with_limit"
+    shape = (case.n_members, case.n_periods, 0)
+    lower = np.stack(list(least.values()), axis=-1) if least else np.zeros(shape)
+    upper = np.stack([most[r] for r in limited], axis=-1) if limited else np.zeros(shape)
+    at = "storage at the end of the period"
+    return {
+        dim: variable(dim, text(limited), "reservoirs that have a largest storage"),
+        "storage_least": variable((*MT, "reservoir"), lower, f"least {at}", "hm3", "time: point"),
+        "storage_most": variable((*MT, dim), upper, f"largest {at}", "hm3", "time: point"),
+    }
+
+
+def _ratings(case: Case) -> dict[str, Variable]:
+    """Node and flow of each rating, and whether it is of the riverbed of the case."""
+    table = case.basin.tables["ratings"]
+    if not len(table):
+        return {}
+    current = [
+        rating_of(case.basin, row["node"], row["flow_at"], case.riverbed) == name
+        for name, row in table.to_dict("index").items()
+    ]
+    return {
+        "rating_node": variable("rating", text(table["node"]), "node where the level is read"),
+        "rating_flow_at": variable(
+            "rating", text(table["flow_at"]), "node whose flow the level goes with"
+        ),
+        "rating_is_current": variable(
+            "rating", whole(current), "1 where it is of the riverbed of the case"
+        ),
+    }
