@@ -98,7 +98,8 @@ def rule_table(solution: Solution, row: RuleRow) -> dict[str, np.ndarray]:
     price, stage = _shadow_prices(solution, row, starts.size)
     words = {
         "rule": row.label, "rule_clause": rule.name, "rule_kind": rule.kind,
-        "rule_at": rule.place, "rule_unit": unit, "rule_sense": row.sense, "rule_is_soft": rule.soft is not None,
+        "rule_at": rule.place, "rule_unit": unit, "rule_sense": row.sense,
+        "rule_is_soft": rule.soft is not None,
     }  # fmt: skip
     return {
         "required": clean(required * per_hm3),

@@ -13,11 +13,12 @@ from wateralloc.report.charts.style import (
     SECTORS,
     SHORTAGE,
     SHORTAGE_FROM,
-    WIDTH,
-    compact,
-    configured,
-    parameters,
-)  # fmt: skip
+    Drawing,
+    compact,  # fmt: skip
+    computed,
+    kept,
+    shown_if,
+)
 from wateralloc.report.charts.view import View
 
 WORDS = {
@@ -95,6 +96,7 @@ def provinces(view: View) -> tuple[str, list[str], np.ndarray]:
 
 def heat_map(view: View) -> Any:
     """Draw the satisfaction of each province in each month of the year, over all its users."""
+    drawing = Drawing(view.choice)
     field, order, keys = provinces(view)
     demand = by_month(view, grouped(view.dataset["demand_volume"].values, keys, order))
     lack = by_month(view, grouped(view.dataset["deficit"].values, keys, order))
@@ -109,10 +111,13 @@ def heat_map(view: View) -> Any:
         for i in range(len(order)) for j in range(len(months)) if demand[0, j, i] > 1e-9
     ]  # fmt: skip
     base = (
-        alt.Chart(alt.InlineData(values=data))
-        .transform_filter("season == 0 || datum.s == season")
-        .transform_calculate(v="datum.v[member]", d="datum.d[member]", l="datum.l[member]")
-        .transform_calculate(text="datum.v >= 0.9995 ? '' : format(datum.v * 100, '.0f')")
+        drawing.chart(
+            data, kept("season == 0 || datum.s == season"),
+            *computed(
+                v="datum.v[member]", d="datum.d[member]", l="datum.l[member]",
+                text="datum.v >= 0.9995 ? '' : format(datum.v * 100, '.0f')",
+            ),
+        )
         .encode(
             x=alt.X("t:O", sort=labels, title=None,
                     axis=alt.Axis(orient="top", labelAngle=0, domain=False, ticks=False)),
@@ -136,12 +141,10 @@ def heat_map(view: View) -> Any:
     )  # fmt: skip
     numbers = base.mark_text(aria=False, fontSize=alt.ExprRef("width < 480 ? 7 : 10.5")).encode(
         text="text:N",
-        color=alt.condition("datum.v < 0.75", alt.value("white"), alt.value(INK)),
+        color=alt.ColorValue(INK, condition={"test": "datum.v < 0.75", "value": "white"}),
     )
     title = f"{title}, {view.say(WORDS, 'by month')}"
-    chart = alt.layer(cells, numbers).add_params(*parameters(view.choice))
-    height = max(60, 19 * len(order))
-    return configured(chart.properties(title=title, width=WIDTH, height=height, description=title))
+    return drawing.finish([cells, numbers], title, max(60, 19 * len(order)))
 
 
 def _season_place(view: View, month: int) -> int:
@@ -157,6 +160,7 @@ def _season_place(view: View, month: int) -> int:
 
 def member_deficits(view: View) -> Any:
     """Draw the deficit of each member, by region, from the largest to the smallest."""
+    drawing = Drawing(view.choice)
     keys = view.dataset["region"].values.astype(str)
     order = list(dict.fromkeys(keys.tolist()))
     deficit = view.dataset["deficit"].values
@@ -173,8 +177,7 @@ def member_deficits(view: View) -> Any:
     unit = view.say(WORDS, "a year")
     axis = alt.Axis(labelAngle=-60, labelOverlap=True) if is_named else None
     chart = (
-        alt.Chart(alt.InlineData(values=data))
-        .transform_calculate(v="datum.v[season]")
+        drawing.chart(data, *computed(v="datum.v[season]"))
         .mark_bar()
         .encode(
             x=alt.X(
@@ -184,18 +187,15 @@ def member_deficits(view: View) -> Any:
             y=alt.Y("v:Q", title=unit),
             color=alt.Color("r:N", sort=names, title=None,
                             scale=alt.Scale(domain=names, range=[LACK, *SECTORS])),
-            opacity=alt.condition("member == 0 || datum.m == member", alt.value(1.0),
-                                  alt.value(0.3)),
+            opacity=shown_if({"test": "member == 0 || datum.m == member"}, 1.0, 0.3),
             tooltip=[
                 alt.Tooltip("n:N", title=view.say(WORDS, "member")),
                 alt.Tooltip("r:N", title=view.say(WORDS, "region")),
                 alt.Tooltip("v:Q", title=f"{view.say(WORDS, 'deficit')}", format=",.4~r"),
             ],
         )
-        .add_params(*parameters(view.choice))
     )  # fmt: skip
-    title = f"{view.say(WORDS, 'deficits')} [{unit}]"
-    return configured(chart.properties(title=title, width=WIDTH, height=200, description=title))
+    return drawing.finish([chart], f"{view.say(WORDS, 'deficits')} [{unit}]", 200)
 
 
 # --- energy ---------------------------------------------------------------------------------
@@ -203,6 +203,7 @@ def member_deficits(view: View) -> Any:
 
 def energy(view: View) -> Any:
     """Draw the energy of each plant by month of the year, one plant upon the other."""
+    drawing = Drawing(view.choice)
     plants = [str(name) for name in view.dataset["plant"].values]
     values = by_month(view, view.dataset["energy"].values)
     most = np.argsort(-values[0].sum(axis=0), kind="stable")
@@ -213,10 +214,8 @@ def energy(view: View) -> Any:
         {"p": names[place], "o": place, "t": label, "v": compact(values[:, j, k])}
         for place, k in enumerate(most) for j, label in enumerate(labels)
     ]  # fmt: skip
-    base = (
-        alt.Chart(alt.InlineData(values=data))
-        .transform_calculate(v="datum.v[member]")
-        .encode(x=alt.X("t:O", sort=labels, title=None, axis=alt.Axis(labelAngle=0)))
+    base = drawing.chart(data, *computed(v="datum.v[member]")).encode(
+        x=alt.X("t:O", sort=labels, title=None, axis=alt.Axis(labelAngle=0))
     )
     colours = [*SECTORS, *SECTORS][: len(names)]
     bars = base.mark_bar(stroke="white", strokeWidth=0.5).encode(
@@ -230,6 +229,4 @@ def energy(view: View) -> Any:
             alt.Tooltip("v:Q", title="GWh", format=",.4~r"),
         ],
     )  # fmt: skip
-    title = f"{view.say(WORDS, 'energy')} [GWh]"
-    chart = bars.add_params(*parameters(view.choice))
-    return configured(chart.properties(title=title, width=WIDTH, height=220, description=title))
+    return drawing.finish([bars], f"{view.say(WORDS, 'energy')} [GWh]", 220)

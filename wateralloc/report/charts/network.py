@@ -16,10 +16,11 @@ from wateralloc.report.charts.style import (
     SHORTAGE_FROM,
     WATER,
     WIDTH,
-    compact,
-    configured,
-    parameters,
-)  # fmt: skip
+    Drawing,
+    compact,  # fmt: skip
+    computed,
+    shown_if,
+)
 from wateralloc.report.charts.view import View
 from wateralloc.units import HM3_PER_M3
 
@@ -41,7 +42,7 @@ SHAPES = {"reservoir": "triangle-up", "inflow": "triangle-right", "sink": "squar
 LABELLED = ("reservoir", "control", "sink")
 WIDEST = 9.0
 """Width of the largest flow [px]."""
-NARROW = 600
+NARROW = 520
 """Width [px] for which labels are placed; a picture that is narrower has none."""
 BESIDE = 1.3
 """Height of the schematic to its width, at most."""
@@ -65,7 +66,8 @@ def basin_map(view: View) -> Any:
 
 def schematic(view: View) -> Any:
     """Draw the network from the headwaters, left, to the mouths, right."""
-    return _network(view, schematic_places(view), "schematic")
+    places = view.once("schematic", lambda: schematic_places(view))
+    return _network(view, places, "schematic")
 
 
 def schematic_places(view: View) -> dict[str, tuple[float, float]]:
@@ -108,6 +110,7 @@ def schematic_places(view: View) -> dict[str, tuple[float, float]]:
 
 
 def _network(view: View, places: Mapping[str, tuple[float, float]], kind: str) -> Any:
+    drawing = Drawing(view.choice)
     links, largest = _links(view, places)
     nodes = _nodes(view, places)
     at = np.array(list(places.values()))
@@ -115,11 +118,12 @@ def _network(view: View, places: Mapping[str, tuple[float, float]], kind: str) -
     room = MARGIN * np.maximum(high - low, 1e-9)
     (x0, y0), (x1, y1) = low - room, high + room
     ratio = (y1 - y0) / (x1 - x0) if kind == "map" else min(BESIDE, 0.3 + 0.012 * len(nodes))
+    height = WIDTH * ratio
+    _place_names(nodes, (x0, y0, x1, y1), height)
     x = {"axis": None, "scale": alt.Scale(domain=[x0, x1], nice=False, zero=False)}
     y = {"axis": None, "scale": alt.Scale(domain=[y0, y1], nice=False, zero=False)}
     lines = (
-        alt.Chart(alt.InlineData(values=links))
-        .transform_calculate(v="datum.v[season][member]")
+        drawing.chart(links, *computed(v="datum.v[season][member]"))
         .mark_rule(color=WATER, strokeCap="round")
         .encode(
             x=alt.X("x0:Q", **x), x2="x1:Q", y=alt.Y("y0:Q", **y), y2="y1:Q",
@@ -127,20 +131,19 @@ def _network(view: View, places: Mapping[str, tuple[float, float]], kind: str) -
                 "v:Q", legend=None,
                 scale=alt.Scale(type="sqrt", domain=[0, largest], range=[0.7, WIDEST]),
             ),
-            opacity=alt.condition("datum.v > 0", alt.value(0.65), alt.value(0.2)),
+            opacity=shown_if({"test": "datum.v > 0"}, 0.65, 0.2),
             tooltip=[
                 alt.Tooltip("name:N", title=view.say(WORDS, "link")),
                 alt.Tooltip("v:Q", title=view.say(WORDS, "flow"), format=",.4~r"),
             ],
         )
     )  # fmt: skip
-    base = (
-        alt.Chart(alt.InlineData(values=nodes))
-        .transform_calculate(
+    base = drawing.chart(
+        nodes,
+        *computed(
             s="datum.s[season][member]", d="datum.d[season][member]", l="datum.l[season][member]"
-        )
-        .encode(x=alt.X("x:Q", **x), y=alt.Y("y:Q", **y))
-    )
+        ),
+    ).encode(x=alt.X("x:Q", **x), y=alt.Y("y:Q", **y))
     kinds = list(dict.fromkeys(node["kind"] for node in nodes))
     tips = [alt.Tooltip("name:N", title=view.say(WORDS, "node"))]
     scale = alt.Scale(type="threshold", domain=list(SHORTAGE_FROM), range=list(SHORTAGE))
@@ -166,17 +169,9 @@ def _network(view: View, places: Mapping[str, tuple[float, float]], kind: str) -
             alt.Tooltip("l:Q", title=view.say(WORDS, "deficit"), format=",.4~r"),
         ],
     )  # fmt: skip
-    height = WIDTH * ratio
-    _place_names(nodes, (x0, y0, x1, y1), height)
     labels = [_side(base, side) for side in SIDES if any(node["side"] == side for node in nodes)]
-    title = view.say(WORDS, kind)
-    chart = alt.layer(lines, idle, served, *labels).add_params(*parameters(view.choice))
-    return configured(
-        chart.properties(
-            title=title, width=WIDTH, height=round(height), description=title,
-            usermeta={"ratio": round(float(ratio), 3)},
-        )
-    )  # fmt: skip
+    layers = [lines, idle, served, *labels]
+    return drawing.finish(layers, view.say(WORDS, kind), height, ratio=float(ratio))
 
 
 def _place_names(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import altair as alt
@@ -10,14 +10,15 @@ import numpy as np
 
 from wateralloc.report.charts.style import (
     DEEP,
+    NUMBERED,
     WATER,
-    WIDTH,
+    Drawing,
     colour,
     compact,
-    configured,
-    named,
-    parameters,
-)  # fmt: skip
+    computed,
+    kept,
+    named,  # fmt: skip
+)
 from wateralloc.report.charts.traces import Limit, traces
 from wateralloc.report.charts.view import View
 from wateralloc.units import HM3_PER_M3
@@ -138,20 +139,27 @@ def level(view: View, rating: str) -> Any:
 
 def duration(view: View, node: str) -> Any:
     """Draw how often a flow is reached or exceeded: over all members, and in the one chosen."""
+    drawing = Drawing(view.choice)
     values = flow_of(view, node)
     both = [values[:, mask] for mask in view.season_masks]
     names = [view.say(WORDS, "all"), view.say(WORDS, "chosen")]
     names = names if view.is_ensemble else [view.say(WORDS, "value")]
     tint = colour(names, [WATER, DEEP] if view.is_ensemble else [WATER])
     x = alt.X("p:Q", title=view.say(WORDS, "exceeded"), axis=alt.Axis(format=".0%"))
-    y = alt.Y("v:Q", title="m³/s", scale=alt.Scale(type="log" if values.min() > 0 else "linear"))
+    is_log = values.min() > 0
+    y = alt.Y(
+        "v:Q", title="m³/s", scale=alt.Scale(type="log" if is_log else "linear", nice=False),
+        axis=alt.Axis(tickCount=4),
+    )  # fmt: skip
     layers = []
     if view.is_ensemble:
         pooled = [
             {"s": s, "v": one}
             for s, one in enumerate(compact([np.quantile(of, 1.0 - SHARES) for of in both]))
         ]
-        layers.append(_curve(pooled, "datum.s == season", SHARES.size - 1, names[0], tint, (x, y)))
+        layers.append(
+            _curve(drawing, pooled, "datum.s == season", SHARES.size - 1, names[0], tint, (x, y))
+        )
     first = 1 if view.is_ensemble else 0
     each = [
         {"s": s, "m": first + k, "v": compact(np.sort(one)[::-1])}
@@ -159,17 +167,17 @@ def duration(view: View, node: str) -> Any:
         for k, one in enumerate(of)
     ]
     layers.append(
-        _curve(each, "datum.s == season && datum.m == member", None, names[-1], tint, (x, y))
+        _curve(
+            drawing, each, "datum.s == season && datum.m == member", None, names[-1], tint, (x, y)
+        )
     )
     title = f"{view.name('node', node)}: {view.say(WORDS, 'duration')}"
-    chart = alt.layer(*layers).add_params(*parameters(view.choice))
-    return configured(
-        chart.properties(title=title, width=WIDTH, height=190, description=f"{title} [m³/s]")
-    )
+    return drawing.finish(layers, title, 190, description=f"{title} [m³/s]")
 
 
 def _curve(
-    data: Sequence[dict[str, Any]],
+    drawing: Drawing,
+    rows: list[dict[str, Any]],
     which: str,
     n: int | None,
     name: str,
@@ -179,13 +187,12 @@ def _curve(
     """Draw sorted flows by their exceedance; `n` is the number of steps, None: Weibull's."""
     x, y = encodings
     share = f"(datum.i - 1) / {n}" if n else "datum.i / (datum.n + 1)"
+    steps = [
+        kept(which), *computed(n="length(datum.v)"), {"flatten": ["v"]}, NUMBERED,
+        *computed(p=share), named(name),
+    ]  # fmt: skip
     return (
-        named(alt.Chart(alt.InlineData(values=list(data))), name)
-        .transform_filter(which)
-        .transform_calculate(n="length(datum.v)")
-        .transform_flatten(["v"])
-        .transform_window(i="row_number()")
-        .transform_calculate(p=share)
+        drawing.chart(rows, *steps)
         .mark_line(strokeWidth=2, aria=False, point=alt.OverlayMarkDef(opacity=0, size=40))
         .encode(
             x=x, y=y, color=tint,

@@ -9,10 +9,9 @@ import numpy as np
 
 from wateralloc.report.charts.style import (
     GOOD,
-    WIDTH,
-    configured,
-    parameters,
-)  # fmt: skip
+    Drawing,  # fmt: skip
+    computed,
+)
 from wateralloc.report.charts.traces import time_axis
 from wateralloc.report.charts.view import View
 
@@ -36,17 +35,16 @@ SHARES = (1e-9, 0.1, 0.25, 0.5, 0.75)
 
 def rules(view: View) -> Any:
     """Draw each rule through time: the share of members in which it is broken."""
+    drawing = Drawing(view.choice)
     rows = _rows(view)
     names = list(dict.fromkeys(row["r"] for row in rows))
     first = 1 if view.is_ensemble else 0
     say = {key: view.say(WORDS, key) for key in WORDS}
     form = "%Y-%m-%d" if view.lang == "en" else "%d/%m/%Y"
+    day = "datetime(1970, 0, 1 + datum.{})"
     chosen = f"member < {first} ? datum.b : +slice(datum.k, member - {first}, member - {first} + 1)"
     chart = (
-        alt.Chart(alt.InlineData(values=rows))
-        .transform_calculate(
-            v=chosen, t0="datetime(1970, 0, 1 + datum.a)", t1="datetime(1970, 0, 1 + datum.z)"
-        )
+        drawing.chart(rows, *computed(v=chosen, t0=day.format("a"), t1=day.format("z")))
         .mark_rect(stroke="white", strokeWidth=0.7)
         .encode(
             x=alt.X("t0:T", title=None, axis=time_axis(view, grid=False)),
@@ -66,12 +64,8 @@ def rules(view: View) -> Any:
                 alt.Tooltip("w:N", title=say["worst"]),
             ],
         )
-        .add_params(*parameters(view.choice))
     )  # fmt: skip
-    height = max(60, 22 * len(names))
-    return configured(
-        chart.properties(title=say["title"], width=WIDTH, height=height, description=say["title"])
-    )
+    return drawing.finish([chart], say["title"], max(60, 22 * len(names)))
 
 
 def _rows(view: View) -> list[dict[str, Any]]:

@@ -10,11 +10,11 @@ import numpy as np
 from wateralloc.report.charts.style import (
     INK,
     SECTORS,
-    WIDTH,
-    compact,
-    configured,
-    parameters,
-)  # fmt: skip
+    Drawing,
+    compact,  # fmt: skip
+    computed,
+    kept,
+)
 from wateralloc.report.charts.tracing import LOSS, OTHER, SEA, STORAGE, STORED, trace
 from wateralloc.report.charts.view import View
 
@@ -36,13 +36,15 @@ LEAST = 1e-6
 """Share of all water below which a flow is not drawn."""
 GAP = 0.05
 """Room between two boxes, as a share of all water."""
+NARROW = 480
+"""Width [px] below which a label takes two lines."""
 STEPS = 24
 """Pieces of the curve of a ribbon."""
 
 
 def volumes(view: View) -> tuple[list[str], list[str], np.ndarray]:
     """Sources, uses, and the volumes between them [hm3 a year] (season, choice, source, use)."""
-    traced = [trace(view.dataset, mask) for mask in view.season_masks]
+    traced = view.once("traced", lambda: [trace(view.dataset, mask) for mask in view.season_masks])
     each = np.stack([view.with_all(one.volumes) for one in traced]) / view.years
     used = each.max(axis=(0, 1)) > LEAST * each[0, 0].sum()
     rows, columns = np.flatnonzero(used.any(axis=1)), np.flatnonzero(used.any(axis=0))
@@ -57,36 +59,30 @@ def sankey(view: View) -> Any:
     Water is taken to be mixed where it meets (see :func:`trace`); of the sectors it is what they
     use up.
     """
+    drawing = Drawing(view.choice)
     sources, uses, each = volumes(view)
     data = [
         {"s": i, "u": j, "v": compact(each[:, :, i, j])}
         for i in range(len(sources)) for j in range(len(uses)) if each[:, :, i, j].any()
     ]  # fmt: skip
     unit = view.say(WORDS, "unit")
-    names = [alt.param(name="sources", value=sources), alt.param(name="uses", value=uses)]
-    number = "format(datum.{}, ',.4~r')"
-    flows = (
-        alt.Chart(alt.InlineData(values=data))
-        .transform_calculate(v="datum.v[season][member]")
-        .transform_filter("datum.v > 0")
-        .transform_joinaggregate(total="sum(v)")
-        .transform_stack(
-            stack="v", groupby=[], as_=["l0", "l1"],
-            sort=[alt.SortField("s"), alt.SortField("u")],
-        )
-        .transform_stack(
-            stack="v", groupby=[], as_=["r0", "r1"],
-            sort=[alt.SortField("u"), alt.SortField("s")],
-        )
-        .transform_calculate(
+    steps: list[dict[str, Any]] = [
+        *computed(v="datum.v[season][member]"),
+        kept("datum.v > 0"),
+        {"joinaggregate": [{"op": "sum", "field": "v", "as": "total"}]},
+        *(
+            {"stack": "v", "groupby": [], "as": ends, "sort": [{"field": k} for k in order]}
+            for ends, order in ((["l0", "l1"], "su"), (["r0", "r1"], "us"))
+        ),
+        *computed(
             l0=f"datum.l0 + {GAP} * datum.total * datum.s",
             l1=f"datum.l1 + {GAP} * datum.total * datum.s",
             r0=f"datum.r0 + {GAP} * datum.total * datum.u",
             r1=f"datum.r1 + {GAP} * datum.total * datum.u",
             source="sources[datum.s]",
             use="uses[datum.u]",
-        )
-    )  # fmt: skip
+        ),
+    ]
     across = alt.Scale(domain=[-0.42, 1.42], nice=False)
     x = alt.X("x:Q", axis=None, scale=across)
     y_scale = alt.Scale(reverse=True, zero=True, nice=False)
@@ -99,14 +95,17 @@ def sankey(view: View) -> Any:
         alt.Tooltip("use:N", title=view.say(WORDS, "to")),
         alt.Tooltip("v:Q", title=unit, format=",.4~r"),
     ]
-    ribbons = (
-        flows.transform_calculate(x=f"sequence(0, 1.0001, {1 / STEPS})")
-        .transform_flatten(["x"])
-        .transform_calculate(
+    curve = [
+        *computed(x=f"sequence(0, 1.0001, {1 / STEPS})"),
+        {"flatten": ["x"]},
+        *computed(
             b="datum.x * datum.x * (3 - 2 * datum.x)",
             y0="datum.l0 + (datum.r0 - datum.l0) * datum.b",
             y1="datum.l1 + (datum.r1 - datum.l1) * datum.b",
-        )
+        ),
+    ]
+    ribbons = (
+        drawing.chart(data, *steps, *curve)
         .mark_area(opacity=0.45, aria=False)
         .encode(
             x=x, y=alt.Y("y0:Q", stack=None, **y), y2="y1:Q", color=tint,
@@ -114,16 +113,21 @@ def sankey(view: View) -> Any:
         )
     )  # fmt: skip
     layers = [ribbons]
-    for side, (at, ends, low, high, align, word) in {
-        "s": ((-0.02, 0.0), ("l0", "l1"), "min", "max", "right", "source"),
-        "u": ((1.0, 1.02), ("r0", "r1"), "min", "max", "left", "use"),
-    }.items():
-        boxes = flows.transform_aggregate(
-            groupby=[side, word], y0=f"{low}({ends[0]})", y1=f"{high}({ends[1]})", sum="sum(v)"
-        ).transform_calculate(
-            x=str(at[0]), x2=str(at[1]), middle="(datum.y0 + datum.y1) / 2",
-            label=f"datum.{word} + '  ' + {number.format('sum')}",
-            edge=str(at[0] - 0.01 if side == "s" else at[1] + 0.01),
+    for side, at, ends, align, word in (
+        ("s", (-0.02, 0.0), ("l0", "l1"), "right", "source"),
+        ("u", (1.0, 1.02), ("r0", "r1"), "left", "use"),
+    ):
+        number = "format(datum.sum, ',.4~r')"
+        sums = [("min", ends[0], "y0"), ("max", ends[1], "y1"), ("sum", "v", "sum")]
+        boxes = drawing.chart(
+            data, *steps,
+            {"groupby": [side, word],
+             "aggregate": [{"op": op, "field": of, "as": name} for op, of, name in sums]},
+            *computed(
+                x=str(at[0]), x2=str(at[1]), middle="(datum.y0 + datum.y1) / 2",
+                label=f"width < {NARROW} ? [datum.{word}, {number}] : datum.{word} + '  ' + {number}",
+                edge=str(at[0] - 0.01 if side == "s" else at[1] + 0.01),
+            ),
         )  # fmt: skip
         layers.append(
             boxes.mark_rect(color=INK).encode(
@@ -135,15 +139,14 @@ def sankey(view: View) -> Any:
         layers.append(
             boxes.mark_text(
                 align=align, baseline="middle", color=INK,
-                fontSize=alt.ExprRef("width < 480 ? 8.5 : 12"), limit=alt.ExprRef("width * 0.235"),
+                fontSize=alt.ExprRef(f"width < {NARROW} ? 9 : 12"), lineHeight=10, limit=alt.ExprRef("width * 0.235"),
             ).encode(
                 x=alt.X("edge:Q", axis=None, scale=across), y=alt.Y("middle:Q", **y),
                 text="label:N",
             )
         )  # fmt: skip
     title = f"{view.say(WORDS, 'title')} [{unit}]"
-    chart = alt.layer(*layers).add_params(*parameters(view.choice), *names)
-    return configured(chart.properties(title=title, width=WIDTH, height=380, description=title))
+    return drawing.finish(layers, title, 380, names={"sources": sources, "uses": uses})
 
 
 def _source_name(view: View, name: str) -> str:

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
 
-from wateralloc.report.charts.style import LACK, SOFT, WATER, WIDTH, compact, configured
-from wateralloc.report.explanation import WORDS, figure_data, title, unit_of
-
-if TYPE_CHECKING:
-    from wateralloc.explanation import Explanation
+from wateralloc.report.charts.style import LACK, SOFT, WATER, Drawing, compact
 
 
-def waterfall(explanation: Explanation, lang: str = "en") -> Any:
-    """Draw what is asked, what each clause takes of it, and what is given."""
-    say = WORDS[lang]
-    names, taken = figure_data(explanation, lang)
-    labels = [say["requested_name"], *names, say["delivered_name"]]
-    left = explanation.requested - np.cumsum(taken)
+def waterfall(
+    title: str,
+    unit: str,
+    labels: Sequence[str],
+    taken: Sequence[float],
+    requested: float,
+    delivered: float,
+) -> Any:
+    """Draw what is asked, what each clause takes of it, and what is given.
+
+    Parameters
+    ----------
+    labels : of what is asked, of each clause, and of what is given
+    taken : by each clause [unit]
+    """
+    drawing = Drawing()
+    left = requested - np.cumsum(np.asarray(taken, float))
     starts = np.concatenate([[0.0], left, [0.0]])
-    widths = np.concatenate([[explanation.requested], taken, [explanation.delivered]])
-    kinds = ["asked", *["taken"] * len(names), "given"]
-    unit = unit_of(explanation, lang)
+    widths = np.concatenate([[requested], taken, [delivered]])
+    kinds = ["asked", *["taken"] * len(left), "given"]
     rows = [
         {"o": k, "n": label, "a": compact(start), "z": compact(start + width),
          "v": compact(width), "k": kind}
@@ -31,11 +38,11 @@ def waterfall(explanation: Explanation, lang: str = "en") -> Any:
             zip(labels, starts, widths, kinds, strict=True)
         )
     ]  # fmt: skip
-    base = alt.Chart(alt.InlineData(values=rows)).encode(
+    base = drawing.chart(rows).encode(
         y=alt.Y("n:N", sort=alt.SortField("o"), title=None,
                 axis=alt.Axis(domain=False, ticks=False, grid=False, labelLimit=250)),
     )  # fmt: skip
-    scale = alt.Scale(domain=[0, 1.15 * float(explanation.requested)], nice=False)
+    scale = alt.Scale(domain=[0, 1.15 * requested], nice=False)
     bars = base.mark_bar().encode(
         x=alt.X("a:Q", title=unit, scale=scale),
         x2="z:Q",
@@ -46,9 +53,4 @@ def waterfall(explanation: Explanation, lang: str = "en") -> Any:
     numbers = base.mark_text(align="left", dx=4, aria=False).encode(
         x=alt.X("z:Q", scale=scale), text=alt.Text("v:Q", format=",.4~r")
     )
-    words = title(explanation, lang)
-    return configured(
-        alt.layer(bars, numbers).properties(
-            title=words, width=WIDTH, height=26 * len(rows), description=words
-        )
-    )
+    return drawing.finish([bars, numbers], title, 26 * len(rows), description=f"{title} [{unit}]")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -79,34 +81,98 @@ def _plain(values: Any) -> Any:
     return int(values) if values == int(values) else float(f"{values:.12g}")
 
 
-def configured(chart: Any) -> Any:
-    """Give a chart the look of all charts."""
-    return chart.configure(
-        font=FONT,
-        background="white",
-        axis=alt.AxisConfig(
-            labelColor=SOFT, titleColor=SOFT, gridColor=LINE, domainColor=LINE, tickColor=LINE,
-            labelFontSize=11, titleFontSize=11, titleFontWeight="normal", labelLimit=170,
-        ),
-        legend=alt.LegendConfig(
-            labelColor=INK, titleColor=SOFT, labelFontSize=11, titleFontSize=11, orient="bottom",
-            titleFontWeight="normal", labelLimit=260, titleLimit=300,
-            columns=alt.ExprRef("width < 480 ? 1 : 3"),
-            symbolStrokeWidth=2.5,
-        ),
-        title=alt.TitleConfig(color=INK, fontSize=13, anchor="start", fontWeight="bold", offset=6),
-        view=alt.ViewConfig(stroke=None),
-    )  # fmt: skip
+@dataclass
+class Drawing:
+    """A chart in the making: its data, once each, beside its specification.
+
+    Attributes
+    ----------
+    choice : parameters that it answers to, by name, as they stand at first
+    """
+
+    choice: Mapping[str, int] = field(default_factory=dict)
+    data: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def chart(self, rows: list[dict[str, Any]], *steps: dict[str, Any]) -> Any:
+        """A chart of some rows, with nothing drawn yet.
+
+        Parameters
+        ----------
+        steps : transforms of the rows, as Vega-Lite writes them
+        """
+        text = json.dumps(rows, separators=(",", ":"), allow_nan=False)
+        name = hashlib.sha256(text.encode()).hexdigest()[:12]
+        self.data[name] = rows
+        chart = alt.Chart(alt.NamedData(name))
+        if steps:
+            chart.transform = list(steps)
+        return chart
+
+    def finish(
+        self,
+        layers: Sequence[Any],
+        title: str,
+        height: float,
+        *,
+        names: Mapping[str, Any] | None = None,
+        ratio: float | None = None,
+        description: str = "",
+    ) -> Any:
+        """Put layers together, with the look of all charts.
+
+        Parameters
+        ----------
+        height : [px]
+        names : further parameters: what expressions of the chart look up
+        ratio : of height to width, for a chart that must keep it
+        description : for those who do not see it; default: the title
+        """
+        chart = alt.layer(*layers) if len(layers) > 1 else layers[0]
+        known = {**self.choice, **(names or {})}
+        # set as they are: to pass them through the chart's methods copies all of it each time
+        chart.params = [
+            *(alt.VariableParameter(name=name, value=value) for name, value in known.items()),
+            *(chart.params if isinstance(chart.params, list) else ()),
+        ]
+        chart.title, chart.description = title, description or title
+        chart.width, chart.height = WIDTH, round(height)
+        if ratio:
+            chart.usermeta = {"ratio": round(ratio, 3)}
+        chart.config, chart.datasets = CONFIG, self.data
+        return chart
 
 
-def parameters(choice: Mapping[str, int]) -> list[Any]:
-    """The parameters that a chart answers to, by name, as they stand at first."""
-    return [alt.param(name=name, value=place) for name, place in choice.items()]
+CONFIG = alt.Config(
+    font=FONT,
+    background="white",
+    axis=alt.AxisConfig(
+        labelColor=SOFT, titleColor=SOFT, gridColor=LINE, domainColor=LINE, tickColor=LINE,
+        labelFontSize=11, titleFontSize=11, titleFontWeight="normal", labelLimit=170,
+    ),
+    legend=alt.LegendConfig(
+        labelColor=INK, titleColor=SOFT, labelFontSize=11, titleFontSize=11, orient="bottom",
+        titleFontWeight="normal", labelLimit=260, titleLimit=300,
+        columns=alt.ExprRef("width < 480 ? 1 : 3"), symbolStrokeWidth=2.5,
+    ),
+    title=alt.TitleConfig(color=INK, fontSize=13, anchor="start", fontWeight="bold", offset=6),
+    view=alt.ViewConfig(stroke=None),
+)  # fmt: skip
+"""The look of all charts."""
 
 
-def named(chart: Any, name: str) -> Any:
-    """Give all rows of a chart a name, as column ``k``, for its colour and the legend."""
-    return chart.transform_calculate(k=json.dumps(name))
+def named(name: str) -> dict[str, Any]:
+    """Transform: all rows have a name, column ``k``, for their colour and the legend."""
+    return {"calculate": json.dumps(name), "as": "k"}
+
+
+def kept(condition: str) -> dict[str, Any]:
+    """Transform: only rows that meet a condition."""
+    return {"filter": condition}
+
+
+def computed(**columns: str) -> list[dict[str, Any]]:
+    """Transforms: columns by an expression each, in their order."""
+    return [{"calculate": expression, "as": name} for name, expression in columns.items()]
 
 
 def colour(names: Sequence[str], colours: Sequence[str], symbol: str = "stroke") -> Any:
@@ -119,11 +185,20 @@ def colour(names: Sequence[str], colours: Sequence[str], symbol: str = "stroke")
     )
 
 
-def localised(spec: dict[str, Any], lang: str) -> dict[str, Any]:
-    """Give a specification the form of numbers and dates of a language."""
+def take_apart(chart: Any, lang: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Specification of a chart without its data, in the form of a language, and the data.
+
+    To pass data through the chart library takes several times as long as to draw.
+    """
+    data = chart.datasets
+    chart.datasets = alt.Undefined
+    try:
+        spec = chart.to_dict(validate=False)
+    finally:
+        chart.datasets = data
     config = {**spec.get("config", {}), "locale": {"number": LOCALE[lang],
                                                    "time": TIME_LOCALE[lang]}}  # fmt: skip
-    return {**spec, "config": config}
+    return {**spec, "config": config}, data
 
 
 def save(chart: Any, path: Path | str, lang: str = "en") -> Path:
@@ -153,7 +228,8 @@ def save(chart: Any, path: Path | str, lang: str = "en") -> Path:
         said = f"as '{ending}'" if ending else "without an ending"
         text = f"a figure cannot be written {said}; end it in {listed(ENDINGS)}"
         raise InputError([Fault(Position(shown(path)), "E107", text)])
-    spec = localised(chart.to_dict(), lang)
+    spec, data = take_apart(chart, lang)
+    spec["datasets"] = data
     with replacing(path) as written:
         if ending == ".svg":
             written.write_text(vlc.vegalite_to_svg(spec), encoding="utf-8")
@@ -171,13 +247,19 @@ def day_numbers(times: np.ndarray) -> list[int]:
     return np.asarray(times).astype("datetime64[D]").astype(int).tolist()
 
 
-def unrolled(chart: Any, fields: Sequence[str]) -> Any:
-    """Turn rows that hold a list by time into a row for each time, column ``t``.
+NUMBERED: dict[str, Any] = {"window": [{"op": "row_number", "as": "i"}]}
+"""Transform: rows are numbered from 1, column ``i``."""
+
+
+def unrolled(*fields: str) -> list[dict[str, Any]]:
+    """Transforms: a row that holds lists by time becomes a row for each time, column ``t``.
 
     The chart must have the parameter ``days``, the day number of each time.
     """
-    return (
-        chart.transform_flatten(list(fields))
-        .transform_window(i="row_number()")
-        .transform_calculate(t="datetime(1970, 0, 1 + days[datum.i - 1])")
-    )
+    day = "datetime(1970, 0, 1 + days[datum.i - 1])"
+    return [{"flatten": list(fields)}, NUMBERED, *computed(t=day)]
+
+
+def shown_if(condition: dict[str, Any], yes: float, no: float) -> Any:
+    """Opacity of what meets a condition, and of the rest."""
+    return alt.OpacityValue(no, condition={**condition, "value": yes})

@@ -13,15 +13,15 @@ from wateralloc.report.charts.style import (
     DEEP,
     LIMIT,
     WATER,
-    WIDTH,
+    Drawing,
     colour,
     compact,
-    configured,
     day_numbers,
+    kept,
     named,
-    parameters,
-    unrolled,
-)  # fmt: skip
+    shown_if,
+    unrolled,  # fmt: skip
+)
 from wateralloc.report.charts.view import View
 
 WORDS = {
@@ -75,6 +75,7 @@ def traces(
     values : (member, time)
     is_step : a mean of the period that starts at the time, and not a state at it
     """
+    drawing = Drawing(view.choice)
     say = {key: view.say(WORDS, key) for key in WORDS}
     say["date"] = say["from"] if is_step else say["date"]
     if is_step:  # the last period goes on to its end
@@ -92,21 +93,17 @@ def traces(
                       "%d/%m/%Y")  # fmt: skip
     layers = []
     if view.is_ensemble:
-        layers += _fan(values, say, tint, (x, y, tip), shape, limits)
-    layers.append(_member(view, values, names[-1], tint, (x, y, tip), shape))
+        layers += _fan(drawing, values, say, tint, (x, y, tip), shape, limits)
+    layers.append(_member(drawing, view, values, names[-1], tint, (x, y, tip), shape))
     for number, one in enumerate(limits):
-        data = alt.InlineData(values=[{"v": compact(one.values)}])
         dash = DASHES[number % len(DASHES)]
         layers.append(
-            named(unrolled(alt.Chart(data), ["v"]), one.name)
+            drawing.chart([{"v": compact(one.values)}], *unrolled("v"), named(one.name))
             .mark_line(strokeWidth=1.6, strokeDash=dash, interpolate=shape, aria=False)
             .encode(x=x, y=alt.Y("v:Q", **y), color=tint)
         )
-    chart = alt.layer(*layers).add_params(
-        *parameters(view.choice), alt.param(name="days", value=day_numbers(times))
-    )
-    return configured(
-        chart.properties(title=title, width=WIDTH, height=190, description=f"{title} [{unit}]")
+    return drawing.finish(
+        layers, title, 190, names={"days": day_numbers(times)}, description=f"{title} [{unit}]"
     )
 
 
@@ -118,6 +115,7 @@ def time_axis(view: View, *, grid: bool = True) -> Any:
 
 
 def _fan(
+    drawing: Drawing,
     values: np.ndarray,
     say: dict[str, str],
     tint: Any,
@@ -137,24 +135,30 @@ def _fan(
         *(alt.Tooltip(f"limit{k}:Q", title=one.name, format=",.4~r")
           for k, one in enumerate(limits)),
     ]  # fmt: skip
-    base = unrolled(alt.Chart(alt.InlineData(values=[lists])), list(lists)).encode(x=x)
+    steps = unrolled(*lists)
+
+    def chart(*more: dict[str, Any]) -> Any:
+        return drawing.chart([lists], *steps, *more).encode(x=x)
+
     nearest = alt.selection_point(
         name="at", on="pointermove", nearest=True, fields=["t"], empty=False, clear="pointerout"
     )
     band = {"interpolate": shape, "color": WATER, "aria": False}
     return [
-        base.mark_area(opacity=0.13, **band).encode(y=alt.Y("q0:Q", **y), y2="q4:Q"),
-        base.mark_area(opacity=0.22, **band).encode(y=alt.Y("q1:Q", **y), y2="q3:Q"),
-        named(base, say["median"])
+        chart().mark_area(opacity=0.13, **band).encode(y=alt.Y("q0:Q", **y), y2="q4:Q"),
+        chart().mark_area(opacity=0.22, **band).encode(y=alt.Y("q1:Q", **y), y2="q3:Q"),
+        chart(named(say["median"]))
         .mark_line(strokeWidth=2, interpolate=shape, aria=False)
         .encode(y=alt.Y("q2:Q", **y), color=tint),
-        base.mark_rule(strokeWidth=1, color="#5b6770", aria=False)
-        .encode(tooltip=tips, opacity=alt.condition(nearest, alt.value(0.6), alt.value(0)))
+        chart()
+        .mark_rule(strokeWidth=1, color="#5b6770", aria=False)
+        .encode(tooltip=tips, opacity=shown_if({"param": "at", "empty": False}, 0.6, 0.0))
         .add_params(nearest),
     ]
 
 
 def _member(
+    drawing: Drawing,
     view: View,
     values: np.ndarray,
     name: str,
@@ -165,11 +169,9 @@ def _member(
     """Draw the member that is chosen; of several none at first."""
     x, y, tip = encodings
     first = 1 if view.is_ensemble else 0
-    data = alt.InlineData(
-        values=[{"m": first + k, "v": one} for k, one in enumerate(compact(values))]
-    )
+    rows = [{"m": first + k, "v": one} for k, one in enumerate(compact(values))]
     return (
-        named(unrolled(alt.Chart(data).transform_filter("datum.m == member"), ["v"]), name)
+        drawing.chart(rows, kept("datum.m == member"), *unrolled("v"), named(name))
         .mark_line(
             strokeWidth=1.8, interpolate=shape, aria=False,
             point=alt.OverlayMarkDef(opacity=0, size=60),

@@ -126,12 +126,12 @@ def trace(dataset: xr.Dataset, periods: np.ndarray) -> Traced:
 
 def _sum(dataset: xr.Dataset, name: str, periods: np.ndarray) -> np.ndarray:
     """Volumes of the periods together (member, item)."""
-    return dataset[name].values[:, periods].sum(axis=1)
+    return dataset.variables[name].values[:, periods].sum(axis=1)
 
 
 def _change(dataset: xr.Dataset, start: str, end: str, periods: np.ndarray) -> np.ndarray:
     """What there is more of at the end of the periods than at their start (member, item)."""
-    return (dataset[end].values - dataset[start].values)[:, periods].sum(axis=1)
+    return (dataset.variables[end].values - dataset.variables[start].values)[:, periods].sum(axis=1)
 
 
 def _add_storage(
@@ -147,9 +147,9 @@ def _add_storage(
 
 def _add_other(water: _Water, dataset: xr.Dataset, periods: np.ndarray) -> None:
     """Amounts of the balance that are not traced: evaporation is lost, rain gained, and so on."""
-    for name in dataset.data_vars:
+    for name, values in dataset.variables.items():
         amount = str(name).removeprefix("balance_")
-        sign = dataset[name].attrs.get("balance_sign")
+        sign = values.attrs.get("balance_sign")
         if sign is None or amount in TRACED:
             continue
         volume = sign * _sum(dataset, str(name), periods)
@@ -183,9 +183,9 @@ def _add_users(
     consumed, returned = (_sum(dataset, name, periods) for name in ("consumption", "return_flow"))
     withdrawn = consumed + returned
     more = _change(dataset, "return_in_transit_start", "return_in_transit_end", periods)
+    sectors, ends = (dataset[name].values.astype(str) for name in ("sector", "return_to"))
     for k, drawn in enumerate(_drawn(dataset, periods, place, withdrawn)):
-        sector = str(dataset["sector"].values[k])
-        back = place.get(str(dataset["return_to"].values[k]))
+        sector, back = str(sectors[k]), place.get(str(ends[k]))
         total = sum(volume for _, volume in drawn)
         for node, volume in drawn:
             share = np.divide(volume, total, out=np.zeros_like(volume), where=total > NOTHING)

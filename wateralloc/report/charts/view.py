@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -29,12 +30,14 @@ class View:
     ----------
     lang : ``en`` or ``vi``
     member, season : places of the choice; 0: all members, the whole year
+    found : what was computed once, for views of the same result in other languages too
     """
 
     results: Results = field(repr=False)
     lang: str = "en"
     member: int = 0
     season: int = 0
+    found: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def dataset(self) -> xr.Dataset:
@@ -96,9 +99,20 @@ class View:
         """The parameters of charts, as they stand at first."""
         return {"member": self.member, "season": self.season}
 
+    def once(self, what: str, compute: Callable[[], Any]) -> Any:
+        """What was computed before, or is now."""
+        if what not in self.found:
+            self.found[what] = compute()
+        return self.found[what]
+
+    @cached_property
+    def _names(self) -> dict[tuple[str, str], str]:
+        columns = (self.dataset[f"word_{key}"].values for key in ("of", "name", self.lang))
+        return {(str(of), str(name)): str(said) for of, name, said in zip(*columns, strict=True)}
+
     def name(self, of: str, key: str) -> str:
         """Name of a node, province, sector, plant ... in the language."""
-        return word(self.dataset, of, str(key), self.lang)
+        return self._names.get((of, str(key)), str(key)) or word(self.dataset, of, "", self.lang)
 
     def say(self, words: dict[str, dict[str, str]], key: str) -> str:
         return words[key][self.lang]
@@ -111,7 +125,11 @@ class View:
 
 
 def make_view(
-    results: Results, lang: str = "en", member: str | None = None, season: str | None = None
+    results: Results,
+    lang: str = "en",
+    member: str | None = None,
+    season: str | None = None,
+    found: dict[str, Any] | None = None,
 ) -> View:
     """View of a result with a member and a season chosen.
 
@@ -119,6 +137,7 @@ def make_view(
     ----------
     member : its name; None: all
     season : ``dry`` or ``wet``; None: the whole year
+    found : what views of the same result share
 
     Raises
     ------
@@ -129,7 +148,8 @@ def make_view(
     if missing:
         text = f"the result has no {listed(missing)}: it is of an earlier version; run it again"
         raise InputError([Fault(Position("figure"), "E303", text)])
-    view = View(results, lang)
+    found = {} if found is None else found
+    view = View(results, lang, found=found)
     faults = [
         *_unknown("lang", lang, tuple(SEASONS["dry"])),
         *_unknown("member", member, view.members),
@@ -138,7 +158,7 @@ def make_view(
     if faults:
         raise InputError(faults)
     place = view.members.index(member) + view.is_ensemble if member else 0
-    return View(results, lang, place, view.seasons.index(season) + 1 if season else 0)
+    return View(results, lang, place, view.seasons.index(season) + 1 if season else 0, found)
 
 
 def _unknown(what: str, name: str | None, known: Sequence[str]) -> list[Fault]:
