@@ -37,7 +37,7 @@ LEAST = 1e-6
 GAP = 0.05
 """Room between two boxes, as a share of all water."""
 NARROW = 480
-"""Width [px] below which a label takes two lines."""
+"""Width [px] below which a label is without its number."""
 STEPS = 24
 """Pieces of the curve of a ribbon."""
 
@@ -125,7 +125,7 @@ def sankey(view: View) -> Any:
              "aggregate": [{"op": op, "field": of, "as": name} for op, of, name in sums]},
             *computed(
                 x=str(at[0]), x2=str(at[1]), middle="(datum.y0 + datum.y1) / 2",
-                label=f"width < {NARROW} ? [datum.{word}, {number}] : datum.{word} + '  ' + {number}",
+                label=f"datum.{word} + (width < {NARROW} ? '' : '  ' + {number})",
                 edge=str(at[0] - 0.01 if side == "s" else at[1] + 0.01),
             ),
         )  # fmt: skip
@@ -139,7 +139,8 @@ def sankey(view: View) -> Any:
         layers.append(
             boxes.mark_text(
                 align=align, baseline="middle", color=INK,
-                fontSize=alt.ExprRef(f"width < {NARROW} ? 9 : 12"), lineHeight=10, limit=alt.ExprRef("width * 0.235"),
+                fontSize=alt.ExprRef(f"width < {NARROW} ? 9 : 12"),
+                limit=alt.ExprRef("width * 0.235"),
             ).encode(
                 x=alt.X("edge:Q", axis=None, scale=across), y=alt.Y("middle:Q", **y),
                 text="label:N",
