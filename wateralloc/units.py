@@ -61,6 +61,27 @@ UNITS: dict[str, Unit] = {
 Prices of water are ``<currency>_m3``, those of energy ``<currency>_kwh``.
 """
 
+M3_PER_FT3 = 0.3048**3
+HEC_UNITS: dict[str, Unit] = {
+    **dict.fromkeys(("CMS", "M3/S"), UNITS["m3s"]),
+    "CFS": Unit("cfs", "flow", M3_PER_FT3, "ft3/s"),
+    **dict.fromkeys(("HM3", "MCM"), UNITS["hm3"]),
+    "M3": UNITS["m3"],
+    **dict.fromkeys(
+        ("AC-FT", "ACFT", "ACRE-FT"),
+        Unit("acft", "volume", 43_560 * M3_PER_FT3 * HM3_PER_M3, "acre-ft"),
+    ),
+    "MM": UNITS["mm"],
+    "IN": Unit("in", "depth", 25.4, "in"),
+    "MM/DAY": UNITS["mm_day"],
+    "M": UNITS["m"],
+    "FT": Unit("ft", "length", 0.3048, "ft"),
+    "FRACTION": UNITS["fraction"],
+    "PERCENT": UNITS["percent"],
+    "%": UNITS["percent"],
+}
+"""Units as files of HEC-DSS have them, in capitals."""
+
 CANONICAL = {unit.dimension: unit.suffix for unit in reversed(UNITS.values())}
 
 

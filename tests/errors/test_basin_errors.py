@@ -103,7 +103,7 @@ def unknown_files(folder: Path) -> None:
     (folder / "series" / "rainfall_mm.csv").write_text("date,spring\n2001-01-01,1\n")
     (folder / "series" / "capacity.csv").write_text("date,outlet\n2001-01-01,1\n")
     (folder / "series" / "minimum_km2.csv").write_text("date,upper\n2001-01-01,1\n")
-    (folder / "series" / "flood_limit_hm3.xlsx").write_bytes(b"PK")
+    (folder / "series" / "flood_limit_hm3.ods").write_bytes(b"PK")
 
 
 # --- basin.yaml -----------------------------------------------------------------------------
@@ -810,7 +810,7 @@ def test_all_faults_are_raised_at_once(
 ) -> None:
     expected = EXPECTED / f"{name}.txt"
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(sys.modules, "pyarrow", None)  # as where it is not installed
+    monkeypatch.setitem(sys.modules, "polars", None)  # as where it is not installed
     tiny_basin(Path("basin"))
     CASES[name](Path("basin"))
     with pytest.raises(InputError) as caught:

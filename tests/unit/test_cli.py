@@ -720,6 +720,7 @@ def test_new_copies_what_is_bundled(
         ("mps", "small.mps"),
         ("pyomo", "small.pkl"),
         ("geojson", "small.geojson"),
+        ("gpkg", "small.gpkg"),
     ],
 )
 def test_export(study: Path, command: Command, to: str, name: str) -> None:
@@ -727,13 +728,32 @@ def test_export(study: Path, command: Command, to: str, name: str) -> None:
     assert (study / name).stat().st_size > 100
     options = ("--member", "2001-01", "--out", f"out/{name}", "--set", "timeline.periods=3")
     assert succeed(command("export", "small", "--to", to, *options)) == f"out/{name}\n"
-    assert to == "geojson" or (study / "out" / name).stat().st_size < (study / name).stat().st_size
+    assert to in ("geojson", "gpkg") or (study / "out" / name).stat().st_size < (study / name).stat().st_size
 
 
 def test_export_of_a_goal(study: Path, command: Command) -> None:
     succeed(command("export", "small", "--to", "lp", "--goal", "2"))
     assert "share_2" in (study / "small.lp").read_text().split("st\n")[0]
     assert command("export", "small", "--to", "lp", "--goal", "9").exit_code == 2
+
+
+def test_export_of_a_result(study: Path, command: Command) -> None:
+    succeed(command("run", "small"))
+    assert succeed(command("export", "results/small", "--to", "gpkg")) == "small.gpkg\n"
+    succeed(command("export", "results/small", "--to", "geojson", "--out", "r.geojson"))
+    assert '"flow_m3s"' in (study / "r.geojson").read_text()
+    assert succeed(command("export", "small", "--to", "parquet")) == "small_parquet\n"
+    assert (study / "small_parquet" / "allocation.parquet").is_file()
+    succeed(command("export", "results/small", "--to", "nc", "--out", "r.nc"))
+    assert (study / "r.nc").stat().st_size > 10_000
+    for options in (
+        ("results/small", "--to", "lp"),
+        ("results/small", "--to", "gpkg", "--set", "timeline.periods=3"),
+        ("results/small", "--to", "gpkg", "--member", "2001-01"),
+        ("results/small", "--to", "gpkg", "--out", "r.txt"),
+        ("nothing", "--to", "parquet"),
+    ):
+        assert command("export", *options).exit_code == 2
 
 
 def test_schema_of_cases(command: Command) -> None:

@@ -10,6 +10,7 @@ from wateralloc.basin.model import (
     PATTERNS,
     Basin,
     Curve,
+    Outline,
     Series,
     SeriesColumn,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "PATTERNS",
     "Basin",
     "Curve",
+    "Outline",
     "Series",
     "SeriesColumn",
     "read_basin",

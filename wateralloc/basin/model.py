@@ -187,6 +187,25 @@ class Curve:
         return np.interp(at, x, y)
 
 
+OUTLINE_KINDS = ("province", "coast", "border")
+
+
+@dataclass(frozen=True)
+class Outline:
+    """Lines to draw a basin on; nothing is computed from them.
+
+    Attributes
+    ----------
+    kind : ``province``, ``coast`` or ``border``
+    province : its name; "" for the other kinds
+    lines : each longitude and latitude [degrees] (point, 2); those of a province are closed rings
+    """
+
+    kind: str
+    province: str
+    lines: tuple[np.ndarray, ...] = field(repr=False)
+
+
 @dataclass(frozen=True)
 class Series:
     """Values of one quantity by date and name.
@@ -236,6 +255,7 @@ class Basin:
     declared : name -> declaration of the table
     patterns, curves : by name
     series : by quantity
+    outlines : provinces, coast and border, where the basin has ``outlines.geojson``
     doubtful : (table, name) of rows that have a fault or refer to one; empty in a sound basin
     files : everything that was read
     """
@@ -254,6 +274,7 @@ class Basin:
     patterns: dict[str, Pattern] = field(default_factory=dict, repr=False)
     curves: dict[str, Curve] = field(default_factory=dict, repr=False)
     series: dict[str, Series] = field(default_factory=dict, repr=False)
+    outlines: tuple[Outline, ...] = field(default=(), repr=False)
     doubtful: frozenset[tuple[str, Any]] = field(default_factory=frozenset, repr=False)
     files: tuple[Path, ...] = ()
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from wateralloc.basin.curves import read_curves
 from wateralloc.basin.model import Basin
+from wateralloc.basin.outlines import read_outlines
 from wateralloc.basin.patterns import read_patterns
 from wateralloc.basin.reading import Reading
 from wateralloc.basin.references import check_references, check_varying
@@ -179,6 +180,7 @@ def _basin(reading: Reading, settings: BasinFile | None) -> Basin:
         patterns=reading.patterns,
         curves=reading.curves,
         series=reading.series,
+        outlines=read_outlines(reading),
         doubtful=frozenset(reading.doubtful),
         files=tuple(reading.files),
         **labels,

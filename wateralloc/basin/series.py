@@ -9,12 +9,10 @@ import pandas as pd
 
 from wateralloc.basin.model import Series, tables_with
 from wateralloc.basin.reading import Reading
-from wateralloc.basin.series_files import Content, check_dates, series_column
+from wateralloc.basin.series_files import READERS, Content, check_dates, series_column
 from wateralloc.errors import Position, listed, or_do, shown, suggest
 from wateralloc.tables import Column, ColumnFault, range_text, spellings
 from wateralloc.units import canonical
-
-_SERIES_ENDINGS = (".csv", ".nc", ".parquet")
 
 
 def read_all_series(reading: Reading) -> None:
@@ -39,12 +37,12 @@ def _varying(reading: Reading) -> list[Column]:
 def _read_series(reading: Reading, path: Path) -> None:
     at = Position(shown(path))
     columns = _varying(reading)
-    if path.suffix not in _SERIES_ENDINGS:
+    if path.suffix not in READERS:
         reading.findings.add(
             at,
             "E107",
             f"series cannot be read from '{path.suffix or path.name}'; "
-            f"must end in {listed(_SERIES_ENDINGS)}",
+            f"must end in {listed(READERS)}",
         )
         return
     try:
@@ -71,6 +69,7 @@ def _read_series(reading: Reading, path: Path) -> None:
         return
     n_faults = len(reading.findings.faults)
     _check_names(reading, content, column)
+    _check_sums(reading, content, is_sum=per_period is not None)
     timeline = check_dates(content, reading.findings)
     values = content.values
     if values is None:
@@ -115,6 +114,19 @@ def _check_names(reading: Reading, content: Content, column: Column) -> None:
                 "E224",
                 f"'{name}' is a name in {' and in '.join(owners)}, all with {column.name}; "
                 "rename one",
+            )
+
+
+def _check_sums(reading: Reading, content: Content, *, is_sum: bool) -> None:
+    """Check that a file which says whether values are sums over the period is named so."""
+    for k, is_own in enumerate(content.sums or ()):
+        if is_own != is_sum:
+            what, must = ("sums", "means") if is_own else ("means", "sums")
+            reading.findings.add(
+                content.position(None, k),
+                "E208",
+                f"values of '{content.names[k]}' are {what} over the period, but "
+                f"{content.path.stem} must be {must}; correct the type, or the name of the file",
             )
 
 

@@ -1,21 +1,23 @@
-"""Content of series files: CSV, NetCDF and Parquet."""
+"""Content of series files: CSV, NetCDF, Parquet and XLSX; HEC-DSS has a module of its own."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from wateralloc.errors import Findings, Position, shown
+from wateralloc.errors import Findings, Position, listed, shown
 from wateralloc.tables import Column, Grid, match_column, parse_date, parse_number, read_grid
 from wateralloc.timeline import Timeline, calendar_breaks
 from wateralloc.units import split_unit
+
+_PARQUET_DATES = ("date", "time", "__index_level_0__")
+"""Columns that hold dates; the last is the index of a frame of pandas that had no name."""
 
 
 @dataclass
@@ -29,6 +31,8 @@ class Content:
     names : columns
     values : (time, name), NaN where a cell is no number; None where a row has another length
     position : where a value stands, from (row, column); row None is the header, column -1 the date
+    sums : whether the values of each column are sums over the period; None where the file does not
+        say
     """
 
     path: Path
@@ -37,6 +41,7 @@ class Content:
     names: list[str]
     values: np.ndarray | None
     position: Callable[[int | None, int], Position]
+    sums: list[bool] | None = None
 
 
 def series_column(
@@ -192,20 +197,50 @@ def _what(error: Exception) -> str:
 def _read_parquet_series(path: Path, findings: Findings) -> Content | None:
     at = Position(shown(path))
     try:
-        import_module("pyarrow")
+        import polars as pl
     except ImportError:
-        findings.add(
-            at, "E107", "reading .parquet needs the package pyarrow; install it or write .csv"
-        )
+        text = "reading .parquet needs polars; install wateralloc[parquet], or write .csv"
+        findings.add(at, "E107", text)
         return None
     try:
-        frame = pd.read_parquet(path, engine="pyarrow")
-    except (OSError, ValueError) as error:
+        table = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
         findings.add(at, "E105", f"is not valid Parquet: {_what(error)}; write it again")
         return None
-    if "date" in frame.columns:
-        frame = frame.set_index("date")
+    found = [name for name in _PARQUET_DATES if name in table.columns]
+    if not found:
+        findings.add(at, "E202", "column date is missing; add it, one date a row")
+        return None
+    columns = {name: table[name].to_numpy() for name in table.columns if name != found[0]}
+    frame = pd.DataFrame(columns, index=pd.Index(table[found[0]].to_numpy()))
     return _content_of_frame(path, frame, findings)
+
+
+def _read_xlsx_series(path: Path, findings: Findings) -> Content | None:
+    """Read the sheet named like the file, or the only one; those with meta_ do not count."""
+    from wateralloc.basin.workbook import Workbook  # it needs what stands here
+
+    book = Workbook(path)
+    if not book.open(findings):
+        return None
+    filled = {place.stem: place for place, sheet in book.sheets.items() if sheet.rows}
+    names = [name for name in filled if not name.startswith("meta_")]
+    chosen = [name for name in names if name == path.stem] or names
+    if len(chosen) != 1:
+        has = f"has {listed(names)}" if names else "has no sheet with cells"
+        text = f"{has}; must have one sheet with the series, or name that '{path.stem}'"
+        findings.add(Position(shown(path)), "E105", text)
+        return None
+    grid = book.grid(filled[chosen[0]], findings)
+    content = None if grid is None else content_of_grid(grid, findings)
+    book.tidy(findings)
+    return content
+
+
+def _read_dss_series(path: Path, findings: Findings) -> Content | None:
+    from wateralloc.basin.dss import read_dss  # it needs what stands here
+
+    return read_dss(path, findings)
 
 
 def _content_of_frame(path: Path, frame: pd.DataFrame, findings: Findings) -> Content | None:
@@ -239,6 +274,8 @@ READERS: dict[str, Callable[[Path, Findings], Content | None]] = {
     ".csv": _read_csv_series,
     ".nc": _read_nc_series,
     ".parquet": _read_parquet_series,
+    ".xlsx": _read_xlsx_series,
+    ".dss": _read_dss_series,
 }
 
 

@@ -17,10 +17,11 @@ from pathlib import Path
 
 from wateralloc.basin.series_files import READERS, Content, content_of_grid
 from wateralloc.errors import BUNDLES, Findings, Position, listed, or_do, sheet_name, shown, suggest
-from wateralloc.tables import Grid, YamlFile, read_grid, read_yaml
+from wateralloc.tables import Grid, YamlFile, read_grid, read_text, read_yaml
 
 SETTINGS = "basin.yaml"
 SERIES = "series"
+OUTLINES = "outlines.geojson"
 _EXTRA_FILES = ("SOURCES.md", "README*", "LICEN[CS]E*", "COPYING*", "*.py", ".*")
 _EXTRA_FOLDERS = ("derivation", "__pycache__", ".*")
 _DOCUMENTS = _EXTRA_FILES[:-2]
@@ -71,6 +72,10 @@ class Source(ABC):
     @abstractmethod
     def content(self, path: Path, findings: Findings) -> Content | None:
         """What a series says; None after a fault."""
+
+    @abstractmethod
+    def outlines(self, findings: Findings) -> str | None:
+        """Text of the outlines; None where there are none, or after a fault."""
 
     @abstractmethod
     def documents(self) -> dict[str, str]:
@@ -136,6 +141,10 @@ class Folder(Source):
     def content(self, path: Path, findings: Findings) -> Content | None:
         return READERS[path.suffix](path, findings)
 
+    def outlines(self, findings: Findings) -> str | None:
+        path = self.path / OUTLINES
+        return read_text(path, findings) if path.exists() else None
+
     def documents(self) -> dict[str, str]:
         return {
             path.name: path.read_text(encoding="utf-8")
@@ -144,7 +153,7 @@ class Folder(Source):
         }
 
     def check_strays(self, tables: Iterable[str], findings: Findings) -> None:
-        known = {"basin": SETTINGS} | {name: f"{name}.csv" for name in tables}
+        known = {"basin": SETTINGS, "outlines": OUTLINES} | {name: f"{name}.csv" for name in tables}
         for path in sorted(self.path.iterdir()):
             what = "folder" if path.is_dir() else "file"
             allowed = _EXTRA_FOLDERS if path.is_dir() else _EXTRA_FILES
@@ -285,6 +294,9 @@ class Bundle(Source):
         grid = self.grid(path, findings)
         return None if grid is None else content_of_grid(grid, findings)
 
+    def outlines(self, findings: Findings) -> str | None:
+        return self.texts.get(OUTLINES)
+
     def documents(self) -> dict[str, str]:
         return self.texts
 
@@ -333,7 +345,9 @@ def open_source(path: Path) -> Source:
 
 
 def is_document(name: str) -> bool:
-    """Tell whether a file is a text that goes with the tables, as SOURCES.md."""
+    """Tell whether a file is a text that goes with the tables, as SOURCES.md or the outlines."""
+    if name == OUTLINES:
+        return True
     is_named = any(fnmatch.fnmatchcase(name, pattern) for pattern in _DOCUMENTS)
     return is_named and Path(name).suffix.lower() in _TEXTS
 

@@ -68,12 +68,14 @@ class Language(StrEnum):
 
 
 class Format(StrEnum):
-    """What a case or a basin is exported to."""
+    """What a case, a basin or a result is exported to."""
 
     lp = "lp"
     mps = "mps"
     pyomo = "pyomo"
     geojson = "geojson"
+    gpkg = "gpkg"
+    parquet = "parquet"
     xlsx = "xlsx"
     nc = "nc"
     folder = "folder"
@@ -81,7 +83,8 @@ class Format(StrEnum):
 
 ENDINGS = {
     Format.lp: ".lp", Format.mps: ".mps", Format.pyomo: ".pkl", Format.geojson: ".geojson",
-    Format.xlsx: ".xlsx", Format.nc: ".nc", Format.folder: "",
+    Format.gpkg: ".gpkg", Format.parquet: "_parquet", Format.xlsx: ".xlsx", Format.nc: ".nc",
+    Format.folder: "",
 }  # fmt: skip
 
 PRICE_NOTE = (
@@ -804,7 +807,12 @@ def new(
 
 @app.command()
 def export(
-    case: Annotated[str, typer.Argument(metavar="CASE|BASIN", help="Case, or path of a basin.")],
+    case: Annotated[
+        str,
+        typer.Argument(
+            metavar="CASE|BASIN|RESULT", help="Case, or path of a basin or of a folder of results."
+        ),
+    ],
     to: Annotated[Format, typer.Option("--to", help="Format.")],
     member: Annotated[
         str,
@@ -819,18 +827,24 @@ def export(
         typer.Option("--out", help="File or folder to write; default: <name>.<ending> here."),
     ] = None,
 ) -> None:
-    """Write a case for another program: lp, mps, pyomo (pickled model); or its basin.
+    """Write a case for another program: lp, mps, pyomo (pickled model); or its basin; or a result.
 
-    The basin goes to geojson (map), to one file with all its tables, xlsx or nc, or to a folder of
-    CSV again, as its files are, without the changes of the case; it may also be named itself, by
-    its folder or file.
+    The basin goes to a map, geojson or gpkg (for QGIS), to one file with all its tables, xlsx or
+    nc, or to a folder of CSV again, as its files are, without the changes of the case; it may also
+    be named itself, by its folder or file.
+
+    A result, named by its folder, goes to a map with what came of each node and link, geojson or
+    gpkg, to one file with all its numbers, nc, or to a folder with its tables, parquet.
     """
     from wateralloc import export as exports
 
-    is_free = to in (Format.pyomo, Format.geojson, Format.folder)
+    is_free = to in (Format.pyomo, Format.geojson, Format.folder, Format.parquet)
     if out is not None and not is_free and out.suffix != ENDINGS[to]:
         raise typer.BadParameter(f"'{out.name}' must end in {ENDINGS[to]}", param_hint="--out")
-    if to in (Format.lp, Format.mps, Format.pyomo):
+    if to == Format.parquet or _is_result(case):
+        path = out or Path(f"{Path(case).resolve().name}{ENDINGS[to]}")
+        _export_result(case, to, path, [("--set", changes), ("--member", member)])
+    elif to in (Format.lp, Format.mps, Format.pyomo):
         from wateralloc.case import read_case
 
         read = read_case(case, _parse_changes(changes))
@@ -841,15 +855,42 @@ def export(
             exports.write_lp(read, path, member=member, goal=goal)
     else:
         basin, name = _basin_of(case, changes)
-        path = out or Path(f"{basin.name if to != Format.geojson else name}{ENDINGS[to]}")
+        is_map = to in (Format.geojson, Format.gpkg)
+        path = out or Path(f"{name if is_map else basin.name}{ENDINGS[to]}")
         write = {
             Format.geojson: exports.write_geojson,
+            Format.gpkg: exports.write_geopackage,
             Format.xlsx: exports.write_workbook,
             Format.nc: exports.write_netcdf,
             Format.folder: exports.write_folder,
         }
         write[to](basin, path)
     console.print(shown(path), soft_wrap=True)
+
+
+def _is_result(text: str) -> bool:
+    """Tell whether a folder of results is named by its path."""
+    from wateralloc.results.store import DATASET, MANIFEST
+
+    return all((Path(text) / name).is_file() for name in (DATASET, MANIFEST))
+
+
+def _export_result(text: str, to: Format, path: Path, others: Iterable[tuple[str, Any]]) -> None:
+    from wateralloc import export as exports
+
+    write: dict[Format, Callable[[Results, Path], None]] = {
+        Format.geojson: exports.write_geojson,
+        Format.gpkg: exports.write_geopackage,
+        Format.nc: exports.write_netcdf,
+        Format.parquet: exports.write_parquet,
+    }
+    if to not in write:
+        todo = f"a result goes to {listed(write)}; name the case in place of it"
+        raise typer.BadParameter(f"cannot be {to}: {todo}", param_hint="--to")
+    for option, value in others:
+        if value:
+            raise typer.BadParameter("is for a case; this is a result", param_hint=option)
+    write[to](_read_results(text), path)
 
 
 def _basin_of(text: str, changes: Sequence[str] | None) -> tuple[Any, str]:

@@ -258,6 +258,14 @@ def _coordinates(case: Case, dims: set[str]) -> dict[str, Any]:
         found[f"link_{name}"] = variable("link", words, f"{name} of the link")
     for name in ("kind", "region", "province", "sub_basin"):
         found[f"node_{name}"] = variable("node", text(nodes[name]), f"{name} of the node")
+    lon, lat = (basin.values("nodes", name) for name in ("lon", "lat"))
+    placed = [node for node in nodes.index if node in lon and node in lat]
+    found["node_with_place"] = variable("node_with_place", text(placed), "name of the node")
+    for name, values, word, unit in (("lon", lon, "longitude", "degrees_east"),
+                                     ("lat", lat, "latitude", "degrees_north")):  # fmt: skip
+        degrees = np.array([values[node] for node in placed], dtype=float)
+        meaning = f"{word} of the node, WGS 84"
+        found[name] = variable("node_with_place", degrees, meaning, unit, standard_name=word)
     found["demand_node"] = variable("demand", text(demands["node"]), "node of the demand")
     found["return_to"] = variable(
         "demand", text(demands["return_to"]), "node to which the rest of the demand returns"

@@ -1,29 +1,45 @@
-"""Hand a case to other programs: LP and MPS files, Pyomo models, maps, and basins in one file."""
+"""Hand a case to other programs: LP and MPS, Pyomo models, maps, tables, basins in one file."""
 
 from __future__ import annotations
 
-import json
 import pickle
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from wateralloc.basin import Basin
 from wateralloc.basin.contents import Contents, read_contents
 from wateralloc.basin.contents import write_folder as write_csv
 from wateralloc.case import Case
-from wateralloc.errors import Fault, InputError, Position, listed, shown, suggest
+from wateralloc.errors import Fault, InputError, Position, listed, suggest
+from wateralloc.export.maps import geojson, write_geojson, write_geopackage
+from wateralloc.export.tables import check_new, write_parquet
 from wateralloc.horizon import Horizon
 from wateralloc.period import build_period
 from wateralloc.pyomo_model import to_pyomo
-from wateralloc.results.store import replacing
+from wateralloc.results.store import Results, replacing
+from wateralloc.results.store import write_netcdf as write_dataset
 from wateralloc.solve import write_model
 from wateralloc.tables import ColumnFault, match_column
 
 LONGEST_NAME = 200
 """LP readers take 255 characters at most."""
+
+__all__ = [
+    "geojson",
+    "one_member",
+    "plain_names",
+    "write_folder",
+    "write_geojson",
+    "write_geopackage",
+    "write_lp",
+    "write_netcdf",
+    "write_parquet",
+    "write_pyomo",
+    "write_workbook",
+]
 
 _EXPONENT = re.compile(r"[eE][0-9.eE]")
 
@@ -85,61 +101,6 @@ def write_pyomo(case: Case, path: Path, *, member: str = "") -> None:
         pickle.dump(model, stream)
 
 
-def write_geojson(basin: Basin, path: Path) -> None:
-    """Write the nodes and links of a basin as GeoJSON (RFC 7946).
-
-    Raises
-    ------
-    OSError
-        The file cannot be written.
-    """
-    text = json.dumps(geojson(basin), ensure_ascii=False, allow_nan=False, indent=1)
-    with replacing(path) as written:
-        written.write_text(text + "\n", encoding="utf-8")
-
-
-def geojson(basin: Basin) -> dict[str, Any]:
-    """Put the nodes and links of a basin on the map, as a FeatureCollection.
-
-    A node is a point, a link the straight line between its nodes; one without coordinates has no
-    geometry (null).  ``layer`` is ``node`` or ``link``; the id is layer and name.
-
-    Returns
-    -------
-    dict
-        Coordinates are longitude and latitude in degrees (WGS 84).
-    """
-    lon, lat = (basin.values("nodes", column) for column in ("lon", "lat"))
-    points = {node: [lon[node], lat[node]] for node in lon if node in lat}
-    features = []
-    for layer in ("link", "node"):
-        declared = basin.declared[f"{layer}s"].columns
-        keys = [c.name for c in declared if c.type in ("name", "text") and c.name != "name"]
-        for name, words in basin.tables[f"{layer}s"][keys].to_dict("index").items():
-            ends = (words["from"], words["to"]) if layer == "link" else (name,)
-            line = [points[end] for end in ends if end in points]
-            geometry: dict[str, Any] | None = None
-            if len(line) == len(ends):
-                geometry = (
-                    {"type": "LineString", "coordinates": line}
-                    if layer == "link"
-                    else {"type": "Point", "coordinates": line[0]}
-                )
-            features.append(
-                {
-                    "type": "Feature",
-                    "id": f"{layer}/{name}",
-                    "geometry": geometry,
-                    "properties": {
-                        "layer": layer,
-                        "name": name,
-                        **{key: word for key, word in words.items() if word},
-                    },
-                }
-            )
-    return {"type": "FeatureCollection", "features": features}
-
-
 def write_workbook(basin: Basin, path: Path) -> None:
     """Write a basin as one XLSX workbook: a sheet a table; :func:`read_basin` reads it back.
 
@@ -159,10 +120,11 @@ def write_workbook(basin: Basin, path: Path) -> None:
         workbook.write_workbook(contents, written, _numbers(basin))
 
 
-def write_netcdf(basin: Basin, path: Path) -> None:
+def write_netcdf(of: Basin | Results, path: Path) -> None:
     """Write a basin as one NetCDF file: a group a table; :func:`read_basin` reads it back.
 
-    It holds what :func:`write_workbook` writes; each series is a variable by time and name.
+    It holds what :func:`write_workbook` writes; each series is a variable by time and name.  Of a
+    result it is the dataset (CF).
 
     Raises
     ------
@@ -173,9 +135,13 @@ def write_netcdf(basin: Basin, path: Path) -> None:
     """
     from wateralloc.basin import netcdf
 
-    contents = _contents(basin)
+    if isinstance(of, Results):
+        with replacing(path) as written:
+            write_dataset(written, of.dataset)
+        return
+    contents = _contents(of)
     with replacing(path) as written:
-        netcdf.write_netcdf(contents, written, _numbers(basin))
+        netcdf.write_netcdf(contents, written, _numbers(of))
 
 
 def write_folder(basin: Basin, folder: Path) -> None:
@@ -188,9 +154,7 @@ def write_folder(basin: Basin, folder: Path) -> None:
     OSError
         The folder cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        text = "is there and not empty; name a new folder"
-        raise InputError([Fault(Position(shown(folder)), "E109", text)])
+    check_new(folder)
     contents = _contents(basin)
     with replacing(folder) as written:
         write_csv(contents, written)
