@@ -1,7 +1,8 @@
-# On a machine with python3 (3.11 or newer), make and a package index:
+# On a machine with python3 (3.11 or newer), make and a package index, and a browser for the tests:
 #   make run    set up, and run the pilot case
 #   make test   set up, and check everything
-# Nothing is installed outside .venv, and .venv-pywr1 and .venv-pywr2 for the benchmark against Pywr.
+# Nothing is installed outside .venv, and .venv-pywr1 and .venv-pywr2 for the benchmark against Pywr;
+# but `make test` as root, on a Debian without a browser, installs chromium.
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +12,7 @@ INPUTS := pyproject.toml constraints.txt
 CASE ?= pilot_sharing
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format bench bench-full docs validation pilot why constraints clean
+.PHONY: help run test lint types browser format bench bench-full docs validation pilot why constraints clean
 
 help:
 	@echo "make run         set up, and run case $(CASE) (CASE=name for another)"
@@ -49,7 +50,7 @@ $(VENV)/.stamp-%: $(INPUTS) | $(VENV)/.stamp-run
 run: $(VENV)/.stamp-run
 	@$(BIN)/wateralloc run $(CASE)
 
-test: lint types
+test: lint types browser
 	@echo "== tests, layers and doctests"
 	@$(BIN)/python -m pytest
 
@@ -62,6 +63,10 @@ lint: $(VENV)/.stamp-test
 types: $(VENV)/.stamp-test
 	@echo "== mypy"
 	@$(BIN)/mypy
+
+# Reports are looked at in a real one.
+browser: $(VENV)/.stamp-test
+	@$(BIN)/python -m tests.browser.chromium
 
 format: $(VENV)/.stamp-test
 	@$(BIN)/ruff check --quiet --fix . || true

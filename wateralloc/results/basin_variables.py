@@ -1,4 +1,4 @@
-"""What results say of the basin, so that they can be drawn without it: places, limits, ratings."""
+"""What results say of the basin, so that they are drawn without it: outlines, limits, ratings."""
 
 from __future__ import annotations
 
@@ -11,26 +11,36 @@ from wateralloc.results.variables import MT, Variable, text, variable, whole
 
 
 def basin_variables(case: Case) -> dict[str, Variable]:
-    """Places of nodes, limits of storage by date, and where each rating holds."""
-    return _places(case) | _limits(case) | _ratings(case)
+    """Outlines on the map, limits of storage by date, and where each rating holds."""
+    return _outlines(case) | _limits(case) | _ratings(case)
 
 
-def _places(case: Case) -> dict[str, Variable]:
-    """Longitude and latitude of the nodes that have both."""
-    lon, lat = (case.basin.values("nodes", column) for column in ("lon", "lat"))
-    known = [node for node in lon if node in lat]
-    dim = "node_with_place"
+def _outlines(case: Case) -> dict[str, Variable]:
+    """Outlines of provinces, coast and border, point by point, each line with a number."""
+    outlines = case.basin.outlines
+    if not outlines:
+        return {}
+    lines = [(outline, line) for outline in outlines for line in outline.lines]
+    points = np.concatenate([line for _, line in lines])
+    sizes = [len(line) for _, line in lines]
+    dim = "outline_point"
     return {
-        dim: variable(dim, text(known), "nodes whose place is known"),
-        "lon": variable(
-            dim, np.array([lon[n] for n in known], float), "longitude of the node",
-            "degrees_east", standard_name="longitude",
+        "outline_lon": variable(dim, points[:, 0], "longitude of the outline", "degrees_east"),
+        "outline_lat": variable(dim, points[:, 1], "latitude of the outline", "degrees_north"),
+        "outline_line": variable(
+            dim,
+            np.repeat(np.arange(len(lines), dtype=np.int32), sizes),
+            "line of the point, from 0",
         ),
-        "lat": variable(
-            dim, np.array([lat[n] for n in known], float), "latitude of the node",
-            "degrees_north", standard_name="latitude",
+        "outline_kind": variable(
+            "outline", text(outline.kind for outline, _ in lines), "province, coast or border"
         ),
-    }  # fmt: skip
+        "outline_province": variable(
+            "outline",
+            text(outline.province for outline, _ in lines),
+            "province of the line, if any",
+        ),
+    }
 
 
 def _limits(case: Case) -> dict[str, Variable]:

@@ -12,6 +12,7 @@ import numpy as np
 from wateralloc.report.charts.labels import NEAR, SIDES, place_labels
 from wateralloc.report.charts.style import (
     INK,
+    NUMBERED,
     SHORTAGE,
     SHORTAGE_FROM,
     WATER,
@@ -40,6 +41,8 @@ SHAPES = {"reservoir": "triangle-up", "inflow": "triangle-right", "sink": "squar
           "control": "diamond", "aquifer": "triangle-down"}  # fmt: skip
 """Of nodes by their kind; the others are circles."""
 LABELLED = ("reservoir", "control", "sink")
+GROUND = "#bcc8d1"
+"""Colour of outlines."""
 WIDEST = 9.0
 """Width of the largest flow [px]."""
 NARROW = 520
@@ -61,7 +64,22 @@ def basin_map(view: View) -> Any:
     lon, lat = dataset["lon"].values, dataset["lat"].values
     shrink = np.cos(np.deg2rad(lat.mean()))
     names = [str(node) for node in dataset["node_with_place"].values]
-    return _network(view, dict(zip(names, zip(lon * shrink, lat, strict=True), strict=True)), "map")
+    places = dict(zip(names, zip(lon * shrink, lat, strict=True), strict=True))
+    return _network(view, places, "map", _outlines(view, shrink))
+
+
+def _outlines(view: View, shrink: float) -> list[dict[str, Any]]:
+    """Rows of the outlines of provinces, coast and border, where the result has any."""
+    dataset = view.dataset
+    if "outline_lon" not in dataset:
+        return []
+    line = dataset["outline_line"].values
+    x, y = dataset["outline_lon"].values * shrink, dataset["outline_lat"].values
+    return [
+        {"x": np.round(x[line == k], 3).tolist(),
+         "y": np.round(y[line == k], 3).tolist(), "l": k}
+        for k in range(dataset.sizes["outline"])
+    ]  # fmt: skip
 
 
 def schematic(view: View) -> Any:
@@ -109,7 +127,12 @@ def schematic_places(view: View) -> dict[str, tuple[float, float]]:
     return {node: (float(deepest - depth[node]), -places[node][1]) for node in names}
 
 
-def _network(view: View, places: Mapping[str, tuple[float, float]], kind: str) -> Any:
+def _network(
+    view: View,
+    places: Mapping[str, tuple[float, float]],
+    kind: str,
+    outlines: list[dict[str, Any]] | None = None,
+) -> Any:
     drawing = Drawing(view.choice)
     links, largest = _links(view, places)
     nodes = _nodes(view, places)
@@ -171,7 +194,21 @@ def _network(view: View, places: Mapping[str, tuple[float, float]], kind: str) -
     )  # fmt: skip
     labels = [_side(base, side) for side in SIDES if any(node["side"] == side for node in nodes)]
     layers = [lines, idle, served, *labels]
+    if outlines:
+        layers.insert(0, _ground(drawing, outlines, (x, y)))
     return drawing.finish(layers, view.say(WORDS, kind), height, ratio=float(ratio))
+
+
+def _ground(
+    drawing: Drawing, outlines: list[dict[str, Any]], axes: tuple[dict[str, Any], dict[str, Any]]
+) -> Any:
+    """Draw outlines below all else."""
+    x, y = axes
+    return (
+        drawing.chart(outlines, {"flatten": ["x", "y"]}, NUMBERED)
+        .mark_line(color=GROUND, strokeWidth=1, clip=True, aria=False)
+        .encode(x=alt.X("x:Q", **x), y=alt.Y("y:Q", **y), order="i:Q", detail="l:N")
+    )
 
 
 def _place_names(
