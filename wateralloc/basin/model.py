@@ -30,7 +30,12 @@ NODES = Table(
         ),
         Column("region", "region it lies in", "name", refers_to="regions"),
         Column("province", "province it lies in", "name", refers_to="provinces"),
-        Column("sub_basin", "river it belongs to; hydrology may be scaled by it", "name"),
+        Column(
+            "sub_basin",
+            "river it belongs to; hydrology may be scaled by it",
+            "name",
+            refers_to="sub_basins",
+        ),
         Column("lon", "longitude, degrees east", low=-180, high=180),
         Column("lat", "latitude, degrees north", low=-90, high=90),
         Column(
@@ -250,7 +255,8 @@ class Basin:
     currency : three letters; "" when none is declared
     water_year_start : month
     base_year : year of its demands
-    regions, provinces, sectors : name -> ``en``, ``vi`` and, for a province, ``region``
+    sources : name of the file that says where figures come from, if any
+    regions, provinces, sub_basins, sectors : name -> ``en``, ``vi`` and, for a province, ``region``
     tables : name -> frame, as :func:`wateralloc.tables.read_table` returns it; every declared table
     declared : name -> declaration of the table
     patterns, curves : by name
@@ -266,8 +272,10 @@ class Basin:
     currency: str = ""
     water_year_start: int = 1
     base_year: int | None = None
+    sources: str = ""
     regions: dict[str, dict[str, str]] = field(default_factory=dict)
     provinces: dict[str, dict[str, str]] = field(default_factory=dict)
+    sub_basins: dict[str, dict[str, str]] = field(default_factory=dict)
     sectors: dict[str, dict[str, str]] = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     declared: dict[str, Table] = field(default_factory=dict, repr=False)

@@ -18,7 +18,7 @@ from wateralloc.basin.patterns import read_patterns
 from wateralloc.basin.reading import Reading
 from wateralloc.basin.references import check_references, check_varying
 from wateralloc.basin.series import read_all_series
-from wateralloc.basin.settings import BasinFile, Label, by_language, read_settings
+from wateralloc.basin.settings import LABELLED, BasinFile, Label, by_language, read_settings
 from wateralloc.basin.sources import SETTINGS
 from wateralloc.basin.topology import check_topology
 from wateralloc.errors import Findings, Position, listed, or_do, suggest
@@ -149,7 +149,7 @@ def _read_tables(reading: Reading) -> None:
 
 
 def _used(reading: Reading, key: str) -> list[str]:
-    """Names of regions, provinces or sectors that stand in tables."""
+    """Names of regions, provinces, sub-basins or sectors that stand in tables."""
     cells = [
         name
         for table in reading.declared.values()
@@ -162,7 +162,7 @@ def _used(reading: Reading, key: str) -> list[str]:
 
 def _basin(reading: Reading, settings: BasinFile | None) -> Basin:
     labels: dict[str, dict[str, dict[str, str]]] = {}
-    for key in ("regions", "provinces", "sectors"):
+    for key in LABELLED:
         # without the settings the names that tables use will do, so that no fault follows from it
         names = reading.names.get(key) or _used(reading, key)
         unlabelled = {name: Label() for name in names}
@@ -175,6 +175,7 @@ def _basin(reading: Reading, settings: BasinFile | None) -> Basin:
         currency=reading.currency or "",
         water_year_start=settings.water_year_start if settings else 1,
         base_year=settings.base_year if settings else None,
+        sources=settings.sources if settings else "",
         tables=reading.tables,
         declared=reading.declared,
         patterns=reading.patterns,

@@ -6,6 +6,7 @@ from typing import Any
 
 from wateralloc.basin.model import Basin
 from wateralloc.basin.reading import Reading
+from wateralloc.basin.settings import LABELLED
 from wateralloc.errors import or_do, shown, suggest
 from wateralloc.tables import Column, Table, range_text, spellings
 from wateralloc.units import find_unit
@@ -49,13 +50,13 @@ def _unknown(
     reading: Reading, table: Table, column: Column, key: Any, value: str, choices: list[str]
 ) -> None:
     of = f" of {table.item} '{key}'" if table.key and column.name != table.key else ""
-    is_setting = column.refers_to in ("regions", "provinces", "sectors")
+    is_setting = column.refers_to in LABELLED
     todo = (
         f"declare it under {column.refers_to} in basin.yaml"
         if is_setting
         else f"add it to {column.refers_to}.csv"
     )
-    what = column.refers_to.removesuffix("s")
+    what = column.refers_to.removesuffix("s").replace("sub_basin", "sub-basin")
     what = what if column.name in (what, table.key) else f"{what} '{value}', {column.name}"
     what = what if f"'{value}'" in what else f"{what} '{value}'"
     reading.fault(

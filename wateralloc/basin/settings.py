@@ -23,6 +23,10 @@ class Label(_Strict):
     vi: str = ""
 
 
+LABELLED = ("regions", "provinces", "sub_basins", "sectors")
+"""Keys with names and their labels."""
+
+
 class Province(Label):
     """Names of a province, and its region."""
 
@@ -74,6 +78,15 @@ class BasinFile(_Strict):
         BeforeValidator(_labels),
         Field(default={}, description="name -> {en, vi, region}"),
     ]
+    sub_basins: Annotated[
+        dict[str, Label],
+        BeforeValidator(_labels),
+        Field(
+            default={},
+            description="rivers that nodes belong to: name -> {en, vi}; without the "
+            "key the names in nodes.csv are all there are",
+        ),
+    ]
     sectors: Annotated[
         dict[str, Label],
         BeforeValidator(_labels),
@@ -89,15 +102,16 @@ def read_settings(
     Returns
     -------
     settings : None after a fault
-    names : regions, provinces, sectors -> names, also after a fault elsewhere in the file
+    names : regions, provinces, sub-basins where they are listed, and sectors -> names, also after
+        a fault elsewhere in the file
     """
     if not file.is_sound:
         return None, {}
     data = _without_meta(file.data)
     names = {}
-    for key in ("regions", "provinces", "sectors"):
+    for key in LABELLED:
         labels = _labels(data.get(key))
-        if isinstance(labels, dict):
+        if isinstance(labels, dict) and (labels or key != "sub_basins"):
             names[key] = [str(name) for name in labels]
             for k, name in enumerate(names[key]):
                 if not is_identifier(name):

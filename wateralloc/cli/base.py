@@ -266,11 +266,24 @@ def run(
             "and say so in all results.",
         ),
     ] = False,
+    report: Annotated[
+        bool,
+        typer.Option(
+            "--report/--no-report", help="Leave report.html too, the result to be looked at."
+        ),
+    ] = True,
+    explain: Annotated[
+        int,
+        typer.Option(
+            "--explain", min=0, metavar="N", help="Explain the so many users that lack most in it."
+        ),
+    ] = 3,
     lang: Lang = Language.en,
 ) -> None:
     """Solve a case, print its allocation and write its results.
 
-    The tables, results.nc and manifest.json go to results/<case>/. Former results of the case are
+    The tables, a workbook, a page to be looked at, results.nc and manifest.json go to
+    results/<case>/. Former results of the case are
     replaced once the new ones are whole. Faults in the input are listed, and nothing is written.
     """
     _check_writable(out or Path("results"))
@@ -286,6 +299,11 @@ def run(
 
         workbook.write(results, folder, lang)
         written = time.perf_counter() - started
+    if report:
+        with _progress("explain") as progress:
+            from wateralloc.cli.report import leave_page
+
+            leave_page(results, folder, explain, lang, progress)
     _print_mended(results.manifest["mended"], lang)
     _print_run(results, folder, written, lang)
 

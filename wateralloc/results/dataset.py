@@ -284,7 +284,10 @@ def _coordinates(case: Case, dims: set[str]) -> dict[str, Any]:
 
 def _words(basin: Basin) -> dict[str, Variable]:
     """Names of everything in both languages, so that results read without the basin."""
-    labelled = {"region": basin.regions, "province": basin.provinces, "sector": basin.sectors}
+    labelled = {
+        "region": basin.regions, "province": basin.provinces, "sub_basin": basin.sub_basins,
+        "sector": basin.sectors,
+    }  # fmt: skip
     rows = [
         (of, name, label.get("en", ""), label.get("vi", ""))
         for of, labels in labelled.items()

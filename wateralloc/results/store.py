@@ -28,7 +28,7 @@ from wateralloc.results.tables import TABLES, make_tables
 DATASET, MANIFEST = "results.nc", "manifest.json"
 MADE = {DATASET, MANIFEST, *(f"{name}.csv" for name in TABLES)}
 """Files that a run makes."""
-DERIVED = {"energy.csv", "allocation.xlsx", "report.html"}
+DERIVED = {"energy.csv", "allocation.xlsx", "report.json", "report.html"}
 """Files made from a result; they go when it is replaced.  Any other file in the folder stays."""
 MOVES, PAUSE = 40, 0.05
 """How often, and after how many seconds, a move is tried that another run was in the way of."""

@@ -1,10 +1,10 @@
-"""Explanations of the worst shortages, kept beside a result so that a report need not solve."""
+"""What a report says beyond the results, kept beside them: explanations, sources of figures."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,22 @@ from wateralloc.report.charts.shortage import waterfall
 from wateralloc.results.store import replacing
 
 if TYPE_CHECKING:
+    from wateralloc.case import Case
     from wateralloc.explanation import Explanation
+    from wateralloc.results import Results
 
-NAME = "explanations.json"
+NAME = "report.json"
 LANGUAGES = ("en", "vi")
+MENDED = {
+    "en": "Limits gave way in this result: the case as it is written has no solution to explain.",
+    "vi": "Một số giới hạn đã được nới: trường hợp như đã viết không có lời giải để giải thích.",
+}
+MANY_PROGRAMS = {
+    "en": "Shortages are explained where the whole horizon is in one program. For the same case "
+    "with all in sight: wateralloc explain with --set foresight=perfect.",
+    "vi": "Chỉ giải thích được khi toàn bộ thời gian nằm trong một bài toán. Với cùng trường hợp, "
+    "biết trước tất cả: wateralloc explain với --set foresight=perfect.",
+}
 
 
 @dataclass(frozen=True)
@@ -53,18 +65,21 @@ class Told:
 
 @dataclass(frozen=True)
 class Kept:
-    """Explanations of a result.
+    """What is kept with a result.
 
     Attributes
     ----------
-    refused : why there are none, where the case cannot be explained
+    sources : the basin's page of sources, in Markdown
+    explanations : of the worst shortages; None where none were asked for
+    refused : why there are none, by language, where the case cannot be explained
     """
 
-    explanations: tuple[Told, ...] = ()
-    refused: str = ""
+    sources: str = ""
+    explanations: tuple[Told, ...] | None = None
+    refused: dict[str, str] = field(default_factory=dict)
 
 
-def tell(explanations: Sequence[Explanation]) -> Kept:
+def tell(explanations: Sequence[Explanation]) -> tuple[Told, ...]:
     """Say explanations in both languages."""
     from wateralloc.report import explanation as words
 
@@ -76,46 +91,69 @@ def tell(explanations: Sequence[Explanation]) -> Kept:
         steps = words.figure_data(one, lang)[0]
         return [named["requested_name"], *steps, named["delivered_name"]]
 
-    return Kept(
-        tuple(
-            Told(
-                both(words.title, one), both(words.text, one), both(words.unit_of, one),
-                both(labels, one), words.figure_data(one)[1].tolist(),
-                float(one.requested), float(one.delivered), words.as_data(one),
-            )
-            for one in explanations
+    return tuple(
+        Told(
+            both(words.title, one), both(words.text, one), both(words.unit_of, one),
+            both(labels, one), words.figure_data(one)[1].tolist(),
+            float(one.requested), float(one.delivered), words.as_data(one),
         )
+        for one in explanations
     )  # fmt: skip
 
 
-def explain_worst(folder: Path, count: int, progress: Any = None) -> Kept:
-    """Explain the users of a result that lack most, and keep that beside it.
+def gather(
+    results: Results,
+    folder: Path,
+    worst: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Kept:
+    """Find what a report says beyond the results, by the case behind them, and keep it.
 
     Parameters
     ----------
     folder : of the result
+    worst : number of users whose shortage is explained, those that lack most
     progress : called with the number of explanations done and in all
 
     Raises
     ------
     InputError
-        The case of the result cannot be found.  One that is found but cannot be explained is no
-        error: what is kept says why.
+        The case of the result cannot be found, or is another now, and explanations are asked.
     """
     from wateralloc.explanation import explain
+    from wateralloc.results.record import case_of
 
+    explanations: tuple[Told, ...] | None = None
+    refused: dict[str, str] = {}
+    sources = ""
     try:
-        kept = tell(explain(folder, worst=count, progress=progress))
+        case, _ = case_of(results, folder, strict=False)
+        sources = _sources(case)
+    except InputError:
+        if worst:
+            raise
+    try:
+        if worst and results.manifest.get("mended"):
+            refused = MENDED
+        elif worst:
+            explanations = tell(explain(folder, worst=worst, progress=progress))
     except CaseError as error:
         if {fault.code for fault in error.faults} != {"E381"}:
             raise
-        kept = Kept(refused=error.faults[0].text)
+        refused = MANY_PROGRAMS
+    kept = Kept(sources, explanations, refused)
     write(kept, folder)
     return kept
 
 
+def _sources(case: Case) -> str:
+    """The basin's page of sources; none where it has none, or comes in one file."""
+    path = case.basin.folder / case.basin.sources
+    return path.read_text(encoding="utf-8") if case.basin.sources and path.is_file() else ""
+
+
 def write(kept: Kept, folder: Path) -> Path:
-    """Write ``explanations.json`` into the folder of a result."""
+    """Write ``report.json`` into the folder of a result."""
     path = folder / NAME
     text = json.dumps(asdict(kept), ensure_ascii=False, indent=1, allow_nan=False)
     with replacing(path) as written:
@@ -124,7 +162,7 @@ def write(kept: Kept, folder: Path) -> Path:
 
 
 def read(folder: Path) -> Kept | None:
-    """Read what is kept with a result, if anything is.
+    """Read what is kept with a result; None where nothing is.
 
     Raises
     ------
@@ -136,7 +174,9 @@ def read(folder: Path) -> Kept | None:
         return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return Kept(tuple(Told(**one) for one in found["explanations"]), found["refused"])
+        told = found["explanations"]
+        explanations = None if told is None else tuple(Told(**one) for one in told)
+        return Kept(found["sources"], explanations, found["refused"])
     except (ValueError, KeyError, TypeError) as error:
         text = f"cannot be read ({error}); make it again: wateralloc report with --explain"
         raise InputError([Fault(Position(shown(path)), "E108", text)]) from None

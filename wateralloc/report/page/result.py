@@ -36,7 +36,6 @@ from wateralloc.report.page.model import (
     Text,
     grid_of_frame,
     grid_of_tabulation,
-    same,
 )  # fmt: skip
 from wateralloc.report.page.render import library, markdown, render
 from wateralloc.report.page.words import WORDS, say
@@ -52,7 +51,7 @@ DIGITS = 12
 NEARLY = 1e-3
 """Share of the demand below which a member counts as one without shortage."""
 ALL_SERVED = 1e-6
-"""Deficit [hm3 a year] up to which all users are served in full."""
+"""Deficit [hm3] of a user in a period up to which it is served in full."""
 SERVICE = ("volume_reliability", "time_reliability", "resilience", "vulnerability_share",
            "shortage_index", "sustainability_geometric")  # fmt: skip
 """Measures that are shown; the first ones are shares."""
@@ -63,20 +62,19 @@ KINDS = ("stated", "derived", "estimate")
 
 def write(
     results: Results,
-    folder: Path,
+    path: Path,
     lang: str = "en",
     *,
     kept: Kept | None = None,
-    sources: str = "",
     day: date | None = None,
 ) -> Path:
-    """Write ``report.html`` into the folder of a result.
+    """Write the page of a result.
 
     Parameters
     ----------
+    path : of the page, as ``report.html`` in the folder of the result
     lang : shown first; the page has both languages
-    kept : explanations of the worst shortages, as they were kept
-    sources : the basin's page of sources, in Markdown
+    kept : what is said beyond the results: explanations, sources of figures
     day : on which it is made; default: today
 
     Returns
@@ -93,19 +91,21 @@ def write(
     """
     with ThreadPoolExecutor(1) as beside:
         scripts = beside.submit(library)  # which takes as long as the page
-        page = make_page(results, kept=kept, sources=sources, day=day)
+        page = make_page(results, kept=kept, day=day)
         text = render(page, lang, scripts.result())
-    path = folder / NAME
     with replacing(path) as written:
         written.write_text(text, encoding="utf-8")
     return path
 
 
-def make_page(
-    results: Results, *, kept: Kept | None = None, sources: str = "", day: date | None = None
-) -> Page:
+def is_short(results: Results) -> bool:
+    """Whether any user lacks more than rounding would."""
+    return float(results.dataset["deficit"].max()) > ALL_SERVED
+
+
+def make_page(results: Results, *, kept: Kept | None = None, day: date | None = None) -> Page:
     """Make the page of a result, all of it in both languages."""
-    report = _Report(results, kept, sources, day or date.today())
+    report = _Report(results, kept or Kept(), day or date.today())
     view = report.views["en"]
     choices = {
         "member": {lang: one.member_names for lang, one in report.views.items()},
@@ -127,8 +127,7 @@ class _Report:
     """What the sections of the report are made from."""
 
     results: Results
-    kept: Kept | None
-    sources: str
+    kept: Kept
     day: date
 
     @cached_property
@@ -238,7 +237,7 @@ class _Report:
             for lang in LANGUAGES
         }
         users = str(view.dataset.sizes["demand"])
-        if found.lack <= ALL_SERVED:
+        if not is_short(self.results):
             yield say("all served", users=users, members=members)
         else:
             mean = {lang: WORDS["mean"][lang].format(members[lang]) for lang in LANGUAGES}
@@ -377,15 +376,15 @@ class _Report:
             yield Paragraph({"en": en, "vi": vi})
 
     def why(self) -> Iterator[Block]:
-        if _totals(self.view).lack <= ALL_SERVED:
+        if not is_short(self.results):
             yield Paragraph(say("nobody short"))
-        elif self.kept is None:
-            yield Paragraph(say("why not"))
         elif self.kept.refused:
-            yield Paragraph(same(self.kept.refused))
+            yield Paragraph(self.kept.refused)
+        elif self.kept.explanations is None:
+            yield Paragraph(say("why not"))
         else:
             yield Paragraph(say("why lead"))
-            for k, one in enumerate(self.kept.explanations):
+            for k, one in enumerate(self.kept.explanations or ()):
                 yield Paragraph(one.title, "heading")
                 yield Figures([Figure(f"why-{k}", one.charts, None, True)])
                 yield Paragraph(one.text, "verbatim")
@@ -413,11 +412,11 @@ class _Report:
         return grid_of_frame(frame, caption, lang, shares=shares, decimals=3, totals=[0])
 
     def figures(self) -> Iterator[Block]:
-        if self.sources:
-            counts = count_kinds(self.sources)
+        if self.kept.sources:
+            counts = count_kinds(self.kept.sources)
             if sum(counts.values()):
                 yield Paragraph(say("status lead", **{k: str(n) for k, n in counts.items()}))
-            yield Markdown(markdown(self.sources), say("sources page"))
+            yield Markdown(markdown(self.kept.sources), say("sources page"))
         else:
             yield Paragraph(say("no sources"))
         clauses = self.results.manifest["resolved"].get("rules") or ()
