@@ -94,7 +94,7 @@ def _rows(view: View) -> list[dict[str, Any]]:
                     "a": int(start[places].min().astype(int)),
                     "z": int(end[places].max().astype(int)) + 1,
                     "b": round(float(of_member.mean()), 4),
-                    "k": "".join("1" if one else "0" for one in of_member.tolist()),
+                    "k": "".join(np.where(of_member, "1", "0").tolist()),
                     "w": f"{worst:.4g} {unit}" if worst > 0 else "",
                 }
             )

@@ -252,12 +252,11 @@ class _Report:
                     share=_share(found.lacks[found.worst] / found.asked_by_member[found.worst]),
                     few=str(int((found.lacks < NEARLY * found.asked_by_member).sum())), all=str(n),
                 )  # fmt: skip
-            worst = {field: _least_served(self.views, field) for field in ("sector", "province")}
-            if all(worst.values()):
-                (sector, sector_share), (province, province_share) = worst.values()
+            sector, province = (_least_served(self.views, f) for f in ("sector", "province"))
+            if sector and province:
                 yield say(
-                    "worst users", sector=sector, sector_share=_share(sector_share),
-                    province=province, province_share=_share(province_share),
+                    "worst users", sector=sector[0], sector_share=_share(sector[1]),
+                    province=province[0], province_share=_share(province[1]),
                 )  # fmt: skip
         yield from self._kept_and_broken()
 
