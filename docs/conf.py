@@ -39,7 +39,7 @@ exclude_patterns = ["_build", "_generated", "_templates"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
-# Notebooks are kept without outputs, run at the build, and kept as runs are until something changes.
+# Notebooks stand in git without outputs; what they print is made here, and kept as runs are.
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(red_river_results.kept("notebooks"))
 nb_execution_in_temp = True

@@ -140,6 +140,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         frames = [pd.read_csv(path, dtype=str)] if path.exists() else []
         pd.concat([*frames, pd.read_csv(StringIO(rows), dtype=str)]).to_csv(path, index=False)
     write_forecasts(folder)
+    basin = str(folder / "basins" / "red_river")
+    made = str(folder / "basins" / "luu_vuc.xlsx")  # what the page in Vietnamese exports
+    assert CliRunner().invoke(app, ["export", basin, "--to", "xlsx", "--out", made]).exit_code == 0
     return folder
 
 
@@ -272,8 +275,8 @@ def test_what_a_page_names_exists(page: str) -> None:
 MATH = {
     "Bigl", "Bigr", "Delta", "Phi", "alpha", "approx", "begin", "beta", "bigl", "bigr", "cdot",
     "cdots", "delta", "ell", "end", "epsilon", "eta", "frac", "gamma", "ge", "hat", "in",
-    "kappa", "lambda", "ldots", "le", "left", "ln", "mathrm", "max", "min", "mu", "omega",
-    "operatorname", "pi", "qquad", "quad", "rho", "right", "sigma", "sum", "tau", "text",
+    "kappa", "lambda", "ldots", "le", "left", "ln", "mathrm", "max", "min", "mu", "ne", "omega",
+    "operatorname", "phi", "pi", "qquad", "quad", "rho", "right", "sigma", "sum", "tau", "text",
     "theta", "to", "top", "vert",
 }  # fmt: skip
 """Commands of formulas that the manual is known to build with: it makes MathML of them."""
