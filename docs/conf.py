@@ -7,6 +7,7 @@ benchmarks.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -28,15 +29,24 @@ version = release = wateralloc.__version__
 
 extensions = [
     "mathml",
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
 ]
-exclude_patterns = ["_build", "_generated"]
+exclude_patterns = ["_build", "_generated", "_templates"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+
+# Notebooks stand in git without outputs; what they print is made here, and kept as runs are.
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(red_river_results.kept("notebooks"))
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ["NO_COLOR"] = "1"  # of commands in notebooks
 
 default_role = "code"
 autodoc_typehints = "none"
@@ -56,10 +66,12 @@ html_theme_options = {
     "navigation_with_keys": False,
     "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
+    "navbar_center": [],  # the pages stand on the left, by their parts
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"**": []}  # no page has pages below it
+html_sidebars = {"**": ["contents"]}
+templates_path = ["_templates"]
 html_show_sourcelink = False
 
 here = Path(__file__).parent

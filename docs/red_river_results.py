@@ -115,21 +115,28 @@ def write(folder: Path) -> None:
 # --- runs ---------------------------------------------------------------------------------------
 
 
-def results_of(run: Run) -> Results:
-    """Run a case, or read what is kept of it while its inputs and the code are the same."""
-    digest = hashlib.sha256(repr((run, wateralloc.__version__)).encode())
+def kept(name: str, settings: str = "") -> Path:
+    """Folder for what a run leaves, another whenever an input, the code or a setting changes."""
+    digest = hashlib.sha256((settings + wateralloc.__version__).encode())
     for folder, pattern in (("wateralloc", "*.py"), ("basins", "*.*"), ("cases", "*.yaml")):
         for path in sorted((ROOT / folder).rglob(pattern)):
             if path.is_file() and "__pycache__" not in path.parts:
                 digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     digest.update((ROOT / "constraints.txt").read_bytes())
-    kept = KEPT / f"{run.name}-{digest.hexdigest()[:12]}"
-    if kept.is_dir():
-        return Results.read(kept)
+    found = KEPT / f"{name}-{digest.hexdigest()[:12]}"
+    if not found.is_dir():
+        for old in KEPT.glob(f"{name}-*"):
+            shutil.rmtree(old)
+    return found
+
+
+def results_of(run: Run) -> Results:
+    """Run a case, or read what is kept of it while its inputs and the code are the same."""
+    folder = kept(run.name, repr(run))
+    if folder.is_dir():
+        return Results.read(folder)
     results = wateralloc.run(ROOT / "cases" / f"{run.case}.yaml", changes=run.changes)
-    for old in KEPT.glob(f"{run.name}-*"):
-        shutil.rmtree(old)
-    results.write(kept)
+    results.write(folder)
     return results
 
 
