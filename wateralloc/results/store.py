@@ -15,15 +15,19 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import xarray as xr
 
 from wateralloc.errors import Fault, InputError, Position, shown
 from wateralloc.results.tables import TABLES, make_tables
+
+if TYPE_CHECKING:
+    from wateralloc.report.plot import Plot
 
 DATASET, MANIFEST = "results.nc", "manifest.json"
 MADE = {DATASET, MANIFEST, *(f"{name}.csv" for name in TABLES)}
@@ -54,6 +58,13 @@ class Results:
 
     dataset: xr.Dataset = field(repr=False)
     manifest: dict[str, Any] = field(repr=False)
+
+    @property
+    def plot(self) -> Plot:
+        """Figures: ``results.plot.sankey()``; see :class:`wateralloc.report.plot.Plot`."""
+        # drawing is many rooms above: it is found when it is asked for
+        plot: Plot = import_module("wateralloc.report.plot").Plot(self)
+        return plot
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Tidy tables by the name of their file: ``allocation``, ``balance``, ``links``, ..."""

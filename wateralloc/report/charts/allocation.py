@@ -97,7 +97,7 @@ def provinces(view: View) -> tuple[str, list[str], np.ndarray]:
 
 def heat_map(view: View) -> Any:
     """Draw the satisfaction of each province in each month of the year, over all its users."""
-    drawing = Drawing(view.choice)
+    drawing = Drawing(view.lang, view.choice)
     field, order, keys = provinces(view)
     demand = by_month(view, grouped(view.dataset["demand_volume"].values, keys, order))
     lack = by_month(view, grouped(view.dataset["deficit"].values, keys, order))
@@ -161,7 +161,7 @@ def _season_place(view: View, month: int) -> int:
 
 def member_deficits(view: View) -> Any:
     """Draw the deficit of each member, by region, from the largest to the smallest."""
-    drawing = Drawing(view.choice)
+    drawing = Drawing(view.lang, view.choice)
     keys = view.dataset["region"].values.astype(str)
     order = list(dict.fromkeys(keys.tolist()))
     deficit = view.dataset["deficit"].values
@@ -188,7 +188,6 @@ def member_deficits(view: View) -> Any:
             y=alt.Y("v:Q", title=unit),
             color=alt.Color("r:N", sort=names, title=None,
                             scale=alt.Scale(domain=names, range=[LACK, *SECTORS])),
-            opacity=shown_if({"test": "member == 0 || datum.m == member"}, 1.0, 0.3),
             tooltip=[
                 alt.Tooltip("n:N", title=view.say(WORDS, "member")),
                 alt.Tooltip("r:N", title=view.say(WORDS, "region")),
@@ -196,7 +195,9 @@ def member_deficits(view: View) -> Any:
             ],
         )
     )  # fmt: skip
-    return drawing.finish([chart], f"{view.say(WORDS, 'deficits')} [{unit}]", 200)
+    chosen = {"test": "member == 0 || datum.m == member"}
+    title = f"{view.say(WORDS, 'deficits')} [{unit}]"
+    return drawing.finish([shown_if(chart, chosen, 1.0, 0.3)], title, 200)
 
 
 # --- energy ---------------------------------------------------------------------------------
@@ -204,7 +205,7 @@ def member_deficits(view: View) -> Any:
 
 def energy(view: View) -> Any:
     """Draw the energy of each plant by month of the year, one plant upon the other."""
-    drawing = Drawing(view.choice)
+    drawing = Drawing(view.lang, view.choice)
     plants = [str(name) for name in view.dataset["plant"].values]
     values = by_month(view, view.dataset["energy"].values)
     most = np.argsort(-values[0].sum(axis=0), kind="stable")

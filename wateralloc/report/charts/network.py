@@ -133,7 +133,7 @@ def _network(
     kind: str,
     outlines: list[dict[str, Any]] | None = None,
 ) -> Any:
-    drawing = Drawing(view.choice)
+    drawing = Drawing(view.lang, view.choice)
     links, largest = _links(view, places)
     nodes = _nodes(view, places)
     at = np.array(list(places.values()))
@@ -154,7 +154,6 @@ def _network(
                 "v:Q", legend=None,
                 scale=alt.Scale(type="sqrt", domain=[0, largest], range=[0.7, WIDEST]),
             ),
-            opacity=shown_if({"test": "datum.v > 0"}, 0.65, 0.2),
             tooltip=[
                 alt.Tooltip("name:N", title=view.say(WORDS, "link")),
                 alt.Tooltip("v:Q", title=view.say(WORDS, "flow"), format=",.4~r"),
@@ -193,6 +192,7 @@ def _network(
         ],
     )  # fmt: skip
     labels = [_side(base, side) for side in SIDES if any(node["side"] == side for node in nodes)]
+    lines = shown_if(lines, {"test": "datum.v > 0"}, 0.65, 0.2)
     layers = [lines, idle, served, *labels]
     if outlines:
         layers.insert(0, _ground(drawing, outlines, (x, y)))

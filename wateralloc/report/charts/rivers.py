@@ -139,7 +139,7 @@ def level(view: View, rating: str) -> Any:
 
 def duration(view: View, node: str) -> Any:
     """Draw how often a flow is reached or exceeded: over all members, and in the one chosen."""
-    drawing = Drawing(view.choice)
+    drawing = Drawing(view.lang, view.choice)
     values = flow_of(view, node)
     both = [values[:, mask] for mask in view.season_masks]
     names = [view.say(WORDS, "all"), view.say(WORDS, "chosen")]

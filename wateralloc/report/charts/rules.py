@@ -35,7 +35,7 @@ SHARES = (1e-9, 0.1, 0.25, 0.5, 0.75)
 
 def rules(view: View) -> Any:
     """Draw each rule through time: the share of members in which it is broken."""
-    drawing = Drawing(view.choice)
+    drawing = Drawing(view.lang, view.choice)
     rows = _rows(view)
     names = list(dict.fromkeys(row["r"] for row in rows))
     first = 1 if view.is_ensemble else 0

@@ -59,7 +59,7 @@ def sankey(view: View) -> Any:
     Water is taken to be mixed where it meets (see :func:`trace`); of the sectors it is what they
     use up.
     """
-    drawing = Drawing(view.choice)
+    drawing = Drawing(view.lang, view.choice)
     sources, uses, each = volumes(view)
     data = [
         {"s": i, "u": j, "v": compact(each[:, :, i, j])}

@@ -18,6 +18,7 @@ def waterfall(
     taken: Sequence[float],
     requested: float,
     delivered: float,
+    lang: str = "en",
 ) -> Any:
     """Draw what is asked, what each clause takes of it, and what is given.
 
@@ -26,7 +27,7 @@ def waterfall(
     labels : of what is asked, of each clause, and of what is given
     taken : by each clause [unit]
     """
-    drawing = Drawing()
+    drawing = Drawing(lang)
     left = requested - np.cumsum(np.asarray(taken, float))
     starts = np.concatenate([[0.0], left, [0.0]])
     widths = np.concatenate([[requested], taken, [delivered]])

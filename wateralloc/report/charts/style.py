@@ -87,9 +87,11 @@ class Drawing:
 
     Attributes
     ----------
+    lang : of its numbers and dates
     choice : parameters that it answers to, by name, as they stand at first
     """
 
+    lang: str
     choice: Mapping[str, int] = field(default_factory=dict)
     data: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -138,25 +140,28 @@ class Drawing:
         chart.width, chart.height = WIDTH, round(height)
         if ratio:
             chart.usermeta = {"ratio": round(ratio, 3)}
-        chart.config, chart.datasets = CONFIG, self.data
+        locale = {"number": LOCALE[self.lang], "time": TIME_LOCALE[self.lang]}
+        chart.config = {**CONFIG, "locale": locale}
+        chart.datasets = self.data
         return chart
 
 
-CONFIG = alt.Config(
-    font=FONT,
-    background="white",
-    axis=alt.AxisConfig(
-        labelColor=SOFT, titleColor=SOFT, gridColor=LINE, domainColor=LINE, tickColor=LINE,
-        labelFontSize=11, titleFontSize=11, titleFontWeight="normal", labelLimit=170,
-    ),
-    legend=alt.LegendConfig(
-        labelColor=INK, titleColor=SOFT, labelFontSize=11, titleFontSize=11, orient="bottom",
-        titleFontWeight="normal", labelLimit=260, titleLimit=300,
-        columns=alt.ExprRef("width < 480 ? 1 : 3"), symbolStrokeWidth=2.5,
-    ),
-    title=alt.TitleConfig(color=INK, fontSize=13, anchor="start", fontWeight="bold", offset=6),
-    view=alt.ViewConfig(stroke=None),
-)  # fmt: skip
+CONFIG: dict[str, Any] = {
+    "font": FONT,
+    "background": "white",
+    "axis": {
+        "labelColor": SOFT, "titleColor": SOFT, "gridColor": LINE, "domainColor": LINE,
+        "tickColor": LINE, "labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal",
+        "labelLimit": 170,
+    },
+    "legend": {
+        "labelColor": INK, "titleColor": SOFT, "labelFontSize": 11, "titleFontSize": 11,
+        "orient": "bottom", "titleFontWeight": "normal", "labelLimit": 260, "titleLimit": 300,
+        "columns": {"expr": "width < 480 ? 1 : 3"}, "symbolStrokeWidth": 2.5,
+    },
+    "title": {"color": INK, "fontSize": 13, "anchor": "start", "fontWeight": "bold", "offset": 6},
+    "view": {"stroke": None},
+}  # fmt: skip
 """The look of all charts."""
 
 
@@ -185,23 +190,20 @@ def colour(names: Sequence[str], colours: Sequence[str], symbol: str = "stroke")
     )
 
 
-def take_apart(chart: Any, lang: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Specification of a chart without its data, in the form of a language, and the data.
+def take_apart(chart: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Specification of a chart without its data, and the data.
 
     To pass data through the chart library takes several times as long as to draw.
     """
     data = chart.datasets
     chart.datasets = alt.Undefined
     try:
-        spec = chart.to_dict(validate=False)
+        return chart.to_dict(validate=False), data
     finally:
         chart.datasets = data
-    config = {**spec.get("config", {}), "locale": {"number": LOCALE[lang],
-                                                   "time": TIME_LOCALE[lang]}}  # fmt: skip
-    return {**spec, "config": config}, data
 
 
-def save(chart: Any, path: Path | str, lang: str = "en") -> Path:
+def save(chart: Any, path: Path | str) -> Path:
     """Write a chart as a picture, or as a page of its own.
 
     Parameters
@@ -228,7 +230,7 @@ def save(chart: Any, path: Path | str, lang: str = "en") -> Path:
         said = f"as '{ending}'" if ending else "without an ending"
         text = f"a figure cannot be written {said}; end it in {listed(ENDINGS)}"
         raise InputError([Fault(Position(shown(path)), "E107", text)])
-    spec, data = take_apart(chart, lang)
+    spec, data = take_apart(chart)
     spec["datasets"] = data
     with replacing(path) as written:
         if ending == ".svg":
@@ -260,6 +262,7 @@ def unrolled(*fields: str) -> list[dict[str, Any]]:
     return [{"flatten": list(fields)}, NUMBERED, *computed(t=day)]
 
 
-def shown_if(condition: dict[str, Any], yes: float, no: float) -> Any:
-    """Opacity of what meets a condition, and of the rest."""
-    return alt.OpacityValue(no, condition={**condition, "value": yes})
+def shown_if(chart: Any, condition: dict[str, Any], yes: float, no: float) -> Any:
+    """Give a chart an opacity where a condition is met, and another for the rest."""
+    chart.encoding.opacity = {"condition": {**condition, "value": yes}, "value": no}
+    return chart

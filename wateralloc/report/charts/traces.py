@@ -12,6 +12,7 @@ import numpy as np
 from wateralloc.report.charts.style import (
     DEEP,
     LIMIT,
+    SOFT,
     WATER,
     Drawing,
     colour,
@@ -75,7 +76,7 @@ def traces(
     values : (member, time)
     is_step : a mean of the period that starts at the time, and not a state at it
     """
-    drawing = Drawing(view.choice)
+    drawing = Drawing(view.lang, view.choice)
     say = {key: view.say(WORDS, key) for key in WORDS}
     say["date"] = say["from"] if is_step else say["date"]
     if is_step:  # the last period goes on to its end
@@ -144,16 +145,14 @@ def _fan(
         name="at", on="pointermove", nearest=True, fields=["t"], empty=False, clear="pointerout"
     )
     band = {"interpolate": shape, "color": WATER, "aria": False}
+    cursor = chart().mark_rule(strokeWidth=1, color=SOFT, aria=False).encode(tooltip=tips)
     return [
         chart().mark_area(opacity=0.13, **band).encode(y=alt.Y("q0:Q", **y), y2="q4:Q"),
         chart().mark_area(opacity=0.22, **band).encode(y=alt.Y("q1:Q", **y), y2="q3:Q"),
         chart(named(say["median"]))
         .mark_line(strokeWidth=2, interpolate=shape, aria=False)
         .encode(y=alt.Y("q2:Q", **y), color=tint),
-        chart()
-        .mark_rule(strokeWidth=1, color="#5b6770", aria=False)
-        .encode(tooltip=tips, opacity=shown_if({"param": "at", "empty": False}, 0.6, 0.0))
-        .add_params(nearest),
+        shown_if(cursor, {"param": "at", "empty": False}, 0.6, 0.0).add_params(nearest),
     ]
 
 

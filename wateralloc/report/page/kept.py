@@ -57,7 +57,7 @@ class Told:
         return {
             lang: waterfall(
                 self.title[lang], self.unit[lang], self.labels[lang], self.taken,
-                self.requested, self.delivered,
+                self.requested, self.delivered, lang,
             )
             for lang in LANGUAGES
         }  # fmt: skip

@@ -77,7 +77,7 @@ def _pooled(page: Page) -> tuple[dict[str, Any], dict[str, Any]]:
     for figure in _figures(page):
         charts[figure.name] = {}
         for lang, chart in figure.charts.items():
-            spec, of_chart = take_apart(chart, lang)
+            spec, of_chart = take_apart(chart)
             for of_page in ("$schema", "title"):  # the page says the title itself
                 spec.pop(of_page, None)
             data |= of_chart
