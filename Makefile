@@ -12,7 +12,7 @@ INPUTS := pyproject.toml constraints.txt
 CASE ?= pilot_sharing
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types browser format bench bench-full docs validation pilot why constraints clean
+.PHONY: help run test lint types browser format bench bench-full docs validation pilot why pictures constraints clean
 
 help:
 	@echo "make run         set up, and run case $(CASE) (CASE=name for another)"
@@ -23,6 +23,7 @@ help:
 	@echo "make validation  results beside the record, docs/validation/red_river.md, written anew"
 	@echo "make pilot       ways of sharing side by side, docs/pilot.md, written anew"
 	@echo "make why         a drought explained, docs/why.md, written anew"
+	@echo "make pictures    pictures of the README and the manual, drawn anew"
 	@echo "make constraints freeze the newest versions that fit into constraints.txt"
 	@echo "make clean       remove what was made, .venv included"
 
@@ -97,6 +98,11 @@ why: $(VENV)/.stamp-docs
 	@echo "== a drought explained (some minutes)"
 	@$(BIN)/python -m docs.why
 	@echo "docs/why.md"
+
+pictures: $(VENV)/.stamp-docs
+	@echo "== pictures of the README and the manual (a minute or two)"
+	@$(BIN)/python -m docs.pictures
+	@echo "docs/pilot_*.svg"
 
 # An environment of its own, so that no version is kept only because it is there.
 constraints:

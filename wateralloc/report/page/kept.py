@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wateralloc.errors import CaseError, Fault, InputError, Position, shown
+from wateralloc.errors import CaseError, Fault, InputError, Position, SolveError, shown
 from wateralloc.report.charts.shortage import waterfall
 from wateralloc.results.store import replacing
 
@@ -17,11 +18,17 @@ if TYPE_CHECKING:
     from wateralloc.explanation import Explanation
     from wateralloc.results import Results
 
+log = logging.getLogger(__name__)
+
 NAME = "report.json"
 LANGUAGES = ("en", "vi")
 MENDED = {
     "en": "Limits gave way in this result: the case as it is written has no solution to explain.",
     "vi": "Một số giới hạn đã được nới: trường hợp như đã viết không có lời giải để giải thích.",
+}
+UNSETTLED = {
+    "en": "The solver could not settle a program that an explanation needs.",
+    "vi": "Bộ giải không giải được một bài toán mà lời giải thích cần đến.",
 }
 MANY_PROGRAMS = {
     "en": "Shortages are explained where the whole horizon is in one program. For the same case "
@@ -119,6 +126,11 @@ def gather(
     ------
     InputError
         The case of the result cannot be found, or is another now, and explanations are asked.
+
+    Notes
+    -----
+    A case that cannot be explained, or whose explanation the solver cannot settle, costs no report:
+    it says why there is none.
     """
     from wateralloc.explanation import explain
     from wateralloc.results.record import case_of
@@ -141,6 +153,9 @@ def gather(
         if {fault.code for fault in error.faults} != {"E381"}:
             raise
         refused = MANY_PROGRAMS
+    except SolveError as error:  # the result stands: it says so itself by its certificate
+        log.warning("the worst shortages are not explained in the report:\n%s", error)
+        refused = {lang: f"{text} {error}" for lang, text in UNSETTLED.items()}
     kept = Kept(sources, explanations, refused)
     write(kept, folder)
     return kept
