@@ -801,7 +801,7 @@ def commands_of(group: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]
 
 
 def test_help_shows_its_texts_as_they_are_written() -> None:
-    """A word in brackets is no markup: `wateralloc[plot]` stays whole; a backslash keeps it so."""
+    """A word in brackets is no markup: `wateralloc[gis]` stays whole; a backslash keeps it so."""
     found = dict(commands_of(typer.main.get_command(cli.app)))
     assert {("explain",), ("run",), ("rules",)} <= set(found)
     for path, one in found.items():

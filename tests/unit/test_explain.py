@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.small import inflow, make_case
 from wateralloc import job
 from wateralloc.case import Case
 from wateralloc.cli import base as cli
-from wateralloc.errors import CaseError, Infeasible, Uncertified
+from wateralloc.errors import CaseError, Infeasible, InputError, Uncertified
 from wateralloc.explanation import Cause, Explanation, Target, explain_shortage, rule_cost
 from wateralloc.explanation.causes import LESS, Search
 from wateralloc.explanation.shortage import wanted_of
@@ -440,11 +441,19 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_figure_goes_from_what_is_asked_to_what_is_given(tmp_path: Path) -> None:
     """8 asked, 3 taken by the goal of the town, 5 given: three bars."""
-    (axes,) = explanation_figure.draw([explained(river(tmp_path), "farm")], "vi").axes
-    labels = [label.get_text().replace("\n", " ") for label in axes.get_yticklabels()]
-    assert labels == ["yêu cầu", "mục tiêu 1: meet domestic", "được cấp"]
-    bars = [(bar.get_x(), bar.get_width()) for bar in axes.patches]
-    assert bars == [pytest.approx(bar) for bar in ((0, 8), (5, 3), (0, 5))]
+    farm = explained(river(tmp_path), "farm")
+    town = replace(farm, requested=6.0, delivered=3.0)
+    (bars, below) = explanation_figure.draw([farm, town], "vi").datasets.values()
+    assert [bar["n"] for bar in bars] == ["yêu cầu", "mục tiêu 1: meet domestic", "được cấp"]
+    assert [(bar["a"], bar["z"]) for bar in bars] == [(0, 8), (5, 8), (0, 5)]
+    assert [(bar["a"], bar["z"]) for bar in below] == [(0, 6), (3, 6), (0, 3)]
+    for ending, first in ((".svg", b"<svg"), (".png", b"\x89PNG"), (".pdf", b"%PDF")):
+        path = tmp_path / f"why{ending}"
+        explanation_figure.write_figure([farm, town], path, "vi")
+        assert path.read_bytes().startswith(first)
+    assert (tmp_path / "why.svg").read_text(encoding="utf-8").count(">Nông trại · ") == 2
+    with pytest.raises(InputError, match=r"why\.xyz: E107 a figure cannot be written as '\.xyz'"):
+        explanation_figure.write_figure([farm], tmp_path / "why.xyz")
 
 
 # --- what a rule costs --------------------------------------------------------------------------
