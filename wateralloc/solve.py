@@ -405,6 +405,7 @@ class Stages:
         """Solve from the present basis; cold where that fails, is not certified or is coarse."""
         iterations = 0
         best: tuple[np.ndarray, np.ndarray, Certificate] | None = None
+        failed: Certificate | None = None
         attempts = list(ATTEMPTS) if is_warm else list(ATTEMPTS)[1:]
         status, statuses = None, set()
         for attempt in attempts:
@@ -416,7 +417,9 @@ class Stages:
             certificate = None
             if status == highspy.HighsModelStatus.kOptimal:
                 certificate = certify(self.lp, cost, x, y)
-                if certificate.is_valid and (best is None or certificate.primal < best[2].primal):
+                if not certificate.is_valid:
+                    failed = certificate
+                elif best is None or certificate.primal < best[2].primal:
                     best = x, y, certificate
                 if best is not None and best[2].primal <= FINE:
                     break
@@ -424,13 +427,13 @@ class Stages:
             log.debug("%s%s, %s start: %s", self.where, name, attempt, text)
         if best is not None:
             return *best, iterations, attempt != attempts[0]
-        if certificate is not None:
+        # where one start ends with no answer, another may have had it
+        if failed is not None and (certificate is not None or statuses.isdisjoint(NO_OPTIMUM)):
             raise Uncertified(
                 f"E405 {self.where}goal '{name}': the solver's optimum fails the certificate "
-                f"(primal {certificate.primal:.1e}, dual {certificate.dual:.1e}, gap "
-                f"{certificate.gap:.1e}); report it with `wateralloc export --to mps`"
+                f"(primal {failed.primal:.1e}, dual {failed.dual:.1e}, gap {failed.gap:.1e}); "
+                "report it with `wateralloc export --to mps`"
             )
-        # where one start ends with no answer, another may have had it
         if highspy.HighsModelStatus.kInfeasible in statuses:
             raise Infeasible(f"E402 {self.where}goal '{name}': no allocation meets all hard limits")
         if status == highspy.HighsModelStatus.kUnbounded:

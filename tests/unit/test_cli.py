@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +21,7 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 from pydantic import Field
 from typer.testing import CliRunner, Result
 
@@ -788,6 +789,28 @@ def test_help_names_every_command(command: Command) -> None:
     for name in ("run", "check", "table", "compare", "rules", "new", "export", "schema"):
         assert re.search(rf"^\W*{name} ", text, re.M)
     assert "Exit codes" in text
+
+
+def commands_of(group: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command under a group, with the words that name it."""
+    for name, one in group.commands.items():
+        if hasattr(one, "commands"):
+            yield from commands_of(one, *path, name)
+        else:
+            yield (*path, name), one
+
+
+def test_help_shows_its_texts_as_they_are_written() -> None:
+    """A word in brackets is no markup: `wateralloc[gis]` stays whole; a backslash keeps it so."""
+    found = dict(commands_of(typer.main.get_command(cli.app)))
+    assert {("explain",), ("run",), ("rules",)} <= set(found)
+    for path, one in found.items():
+        result = CliRunner().invoke(cli.app, [*path, "--help"], env={"COLUMNS": "1000"})
+        shown = " ".join(re.sub("[│╭╮╰╯─]", " ", succeed(result)).split())
+        texts = [one.help, *(getattr(param, "help", None) for param in one.params)]
+        for text in filter(None, texts):
+            written = " ".join(str(text).replace("\\[", "[").split())
+            assert written in shown, f"{' '.join(path)}: {written}"
 
 
 def test_help_and_import_wait_for_no_solver() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,13 @@ from tests.small import inflow, make_case
 from wateralloc import job
 from wateralloc.case import Case
 from wateralloc.cli import base as cli
-from wateralloc.errors import CaseError, Infeasible
+from wateralloc.errors import CaseError, Infeasible, InputError, Uncertified
 from wateralloc.explanation import Cause, Explanation, Target, explain_shortage, rule_cost
-from wateralloc.foresight.settled import settle
+from wateralloc.explanation.causes import LESS, Search
+from wateralloc.explanation.shortage import wanted_of
+from wateralloc.foresight.limits import Limits
+from wateralloc.foresight.settled import Settled, most, settle
+from wateralloc.horizon import MemberProgram
 from wateralloc.report import explanation as words
 from wateralloc.report import explanation_figure
 
@@ -167,6 +172,58 @@ def test_return_flow_makes_water_worth_more(tmp_path: Path) -> None:
     assert (town.lift, town.gain, town.rates) == (
         pytest.approx(2), pytest.approx(1), pytest.approx((0.5, 0.5)),
     )  # fmt: skip
+
+
+def test_a_volume_without_a_certified_program_is_tried_a_little_smaller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Were the town to take 3 less, the farm had all it lacks: a program that is as thin as can be.
+
+    Here it is refused; a thousandth less is not, and no half of it is told in its place.  Where
+    nothing that is tried can be certified, it is said that what the town would give is not told.
+    """
+    settled, target = settle(river(tmp_path)), Target(("farm",), (0,))
+    column = settled.horizon.columns[id(settled.period.model.withdrawal["town"])][0]
+    again, refused = Settled.again, 1e-9
+
+    def thin(settled: Settled, program: MemberProgram, is_warm: bool = True) -> Settled:
+        if program.col_upper[column] <= refused:
+            raise Uncertified("E405 thin")
+        return again(settled, program, is_warm)
+
+    monkeypatch.setattr(Settled, "again", thin)
+    town = cause(explain_shortage(settled, target), "town")
+    assert (town.lift, town.gain) == (pytest.approx(2.997), pytest.approx(2.997))
+    assert town.is_linear
+    assert not caplog.records
+    refused = 3 - 1e-9
+    e = explain_shortage(settled, target)
+    assert [c.limit.item for c in e.causes] == ["delta"]
+    assert [record.message for record in caplog.records] == [
+        "demand of 'town': what it would give is not told, as programs with it moved could not be "
+        "certified"
+    ]
+
+
+def test_limits_that_just_end_a_shortage_of_the_pilot() -> None:
+    """What just ends Ha Noi's shortage leaves its industry no water but rounding: prices of 4e7.
+
+    The solver then stops, or what it finds is not certified; the gain of what is a little less was
+    lost with it, or told for half the volume.
+    """
+    changes = {"hydrology.year": "2009-06", "linearisation": "fixed"}
+    settled = settle(wateralloc.read_case("pilot_sharing", changes))
+    demands = settled.case.basin.tables["demands"]
+    users = tuple(demands.index[demands["province"] == "ha_noi"])
+    wanted, requested = wanted_of(settled, Target(users, tuple(range(settled.case.n_periods))))
+    best = most(settled.faces[-1].program, wanted)
+    limits = Limits(settled.period, settled.horizon)
+    search = Search(settled, limits, wanted, requested - best.value, best)
+    places = {limit.text(): (limit, p) for limit, p in search.candidates(best).items()}
+    found = search.cause(*places["demand of 'vinh_phuc_domestic'"])
+    assert found is not None
+    assert found.gain == pytest.approx(search.short, rel=2 * LESS)
+    assert found.is_linear
 
 
 def test_what_goals_leave_open_is_nobodys(tmp_path: Path) -> None:
@@ -384,11 +441,19 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_figure_goes_from_what_is_asked_to_what_is_given(tmp_path: Path) -> None:
     """8 asked, 3 taken by the goal of the town, 5 given: three bars."""
-    (axes,) = explanation_figure.draw([explained(river(tmp_path), "farm")], "vi").axes
-    labels = [label.get_text().replace("\n", " ") for label in axes.get_yticklabels()]
-    assert labels == ["yêu cầu", "mục tiêu 1: meet domestic", "được cấp"]
-    bars = [(bar.get_x(), bar.get_width()) for bar in axes.patches]
-    assert bars == [pytest.approx(bar) for bar in ((0, 8), (5, 3), (0, 5))]
+    farm = explained(river(tmp_path), "farm")
+    town = replace(farm, requested=6.0, delivered=3.0)
+    (bars, below) = explanation_figure.draw([farm, town], "vi").datasets.values()
+    assert [bar["n"] for bar in bars] == ["yêu cầu", "mục tiêu 1: meet domestic", "được cấp"]
+    assert [(bar["a"], bar["z"]) for bar in bars] == [(0, 8), (5, 8), (0, 5)]
+    assert [(bar["a"], bar["z"]) for bar in below] == [(0, 6), (3, 6), (0, 3)]
+    for ending, first in ((".svg", b"<svg"), (".png", b"\x89PNG"), (".pdf", b"%PDF")):
+        path = tmp_path / f"why{ending}"
+        explanation_figure.write_figure([farm, town], path, "vi")
+        assert path.read_bytes().startswith(first)
+    assert (tmp_path / "why.svg").read_text(encoding="utf-8").count(">Nông trại · ") == 2
+    with pytest.raises(InputError, match=r"why\.xyz: E107 a figure cannot be written as '\.xyz'"):
+        explanation_figure.write_figure([farm], tmp_path / "why.xyz")
 
 
 # --- what a rule costs --------------------------------------------------------------------------

@@ -301,6 +301,20 @@ def test_optimum_that_no_start_can_certify_is_refused(monkeypatch: pytest.Monkey
     assert stages.optima == []
 
 
+def test_an_optimum_that_is_not_certified_is_told_though_other_starts_stop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where the last start found none; but a start that says infeasible counts for more."""
+    spoil = {"cold": wrong_y, "cold, unpresolved": stopped, "cold, rescaled": stopped}
+    Starts(monkeypatch, **spoil)
+    with pytest.raises(Uncertified, match=r"E405 goal 'cost': .*, gap 1.0e-03"):
+        Stages(two_sources()).optimise("cost", X + 2 * Y)
+    monkeypatch.undo()
+    Starts(monkeypatch, **spoil | {"cold, unpresolved": said_infeasible})
+    with pytest.raises(Infeasible):
+        Stages(two_sources()).optimise("cost", X + 2 * Y)
+
+
 def test_cold_start_forgets_the_basis(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cold means cold: the same iterations as a first solve, and the same x to the bit."""
     random = np.random.default_rng(3)

@@ -56,7 +56,7 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     figure: Annotated[
         Path | None,
-        typer.Option(help="Draw it too: .svg, .png or .pdf (needs wateralloc[plot])."),
+        typer.Option(metavar="FILE.svg", help="Draw it too; also .png, .pdf or .html."),
     ] = None,
     lang: Lang = Language.en,
 ) -> None:

@@ -95,7 +95,9 @@ def members(
     plot: Annotated[
         Path | None,
         typer.Option(
-            "--plot", metavar="FILE.svg", help="Draw synthetic members beside the record."
+            "--plot",
+            metavar="FILE.svg",
+            help="Draw synthetic members beside the record; also .png, .pdf or .html.",
         ),
     ] = None,
     lang: Lang = Language.en,

@@ -8,15 +8,18 @@ volume, is found by settling all goals again with the limit moved.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wateralloc.errors import Infeasible, Uncertified
+from wateralloc.errors import Infeasible, SolveError
 from wateralloc.foresight.limits import Limit, Limits
 from wateralloc.foresight.settled import Most, Settled, Wanted, most
 from wateralloc.horizon import MemberProgram
+
+log = logging.getLogger(__name__)
 
 SMALL = 1e-7
 """Rates up to this [hm3 per hm3] are rounding."""
@@ -26,6 +29,13 @@ SAME = 0.002
 """A response within this share of what the rate says is linear."""
 TRIES = 10
 """Volumes that are tried for one limit."""
+LESS = 0.001
+"""By this share less is tried of a volume whose program is not certified.
+
+The volume that just ends a shortage, or at which another limit is just reached, leaves the goals
+after it no room but rounding.  Their prices are then 10^7 and more, with which no optimum in double
+precision closes its gap; a little less leaves them room.
+"""
 USERS = ("withdrawal", "drawn")
 STOCKS = ("storage_end", "aquifer_end", "channel_end")
 """Variables of users, and of what is stored."""
@@ -121,6 +131,7 @@ class Search:
     wanted : the target, as a sum of columns
     short : what the target lacks [hm3]
     best : most of the target on the last face
+    n_lost : volumes tried whose programs the solver gave no certified answer to
     """
 
     settled: Settled
@@ -128,6 +139,7 @@ class Search:
     wanted: Wanted
     short: float
     best: Most
+    n_lost: int = 0
 
     def __post_init__(self) -> None:
         self._own = {int(c) for c in self.wanted.columns} if self.wanted.is_plain else set()
@@ -182,12 +194,19 @@ class Search:
     # --- what they give
 
     def gain(self, places: Sequence[Place], volumes: np.ndarray) -> tuple[float, Most | None]:
-        """What the target gains by limits that give way, all goals settled again."""
+        """What the target gains by limits that give way, all goals settled again.
+
+        NaN and None where no allocation keeps the limits, or none could be certified.
+        """
         program = moved(self.settled.program, places, volumes)
         try:
             again = self.settled.again(program)
             found = most(again.faces[-1].program, self.wanted, start=self.best.basis)
-        except (Infeasible, Uncertified):
+        except Infeasible:
+            return np.nan, None
+        except SolveError as error:
+            log.debug("limits moved by %g: %s", float(np.sum(volumes)), error)
+            self.n_lost += 1
             return np.nan, None
         return found.value - self.best.value, found
 
@@ -211,8 +230,15 @@ class Search:
             cap = min(cap, float(room.sum()))
         if cap <= NOTHING:
             return None
+        n_lost = self.n_lost
         found = self.response(used, parts, rate, cap)
         if found is None:
+            if self.n_lost > n_lost:
+                log.warning(
+                    "%s: what it would give is not told, as programs with it moved could not be "
+                    "certified",
+                    limit.text(),
+                )
             return None
         lift, gain, rates, is_linear = found
         lp, now = self.settled.program, 0.0
@@ -234,12 +260,13 @@ class Search:
         The gain bends where another limit is reached.  Its rate at the volume tried, by duals,
         gives the point at which it bends: where both lines meet.
         """
-        volume = cap
+        volume, is_edge = cap, True
         nearest: tuple[float, float] | None = None
         for _ in range(TRIES):
             gain, found = self.gain(places, parts * volume)
             if found is None:
-                volume /= 2
+                volume *= 1 - LESS if is_edge else 0.5
+                is_edge = False
                 continue
             if rate > SMALL and abs(gain - rate * volume) <= SAME * rate * volume + NOTHING / 10:
                 return volume, gain, (rate, rate), True
@@ -249,7 +276,8 @@ class Search:
                 break
             there = float(parts @ [place.price(found) for place in places])
             bend = (gain - there * volume) / (rate - there) if there < rate - SMALL else 0.0
-            volume = bend if NOTHING < bend < 0.99 * volume else volume / 4
+            is_edge = NOTHING < bend < 0.99 * volume
+            volume = bend if is_edge else volume / 4
             if rate * volume < NOTHING:
                 break
         if nearest is None or nearest[1] < TOLD * self.short:

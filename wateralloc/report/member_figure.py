@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 
-from wateralloc.report.figures import save
+from wateralloc.report.charts.style import (
+    INK,
+    WATER,
+    Drawing,
+    check_ending,
+    compact,
+    named,
+    save,
+    side_by_side,
+)
 from wateralloc.report.member_tables import by_month
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 WORDS: dict[str, dict[str, str]] = {
     "en": {
@@ -43,7 +50,11 @@ WORDS: dict[str, dict[str, str]] = {
         "range": "90 % số mẫu dài bằng chuỗi thực đo",
     },
 }
-RECORD, SYNTHETIC = "#1b1b1b", "#1f6fb4"
+RANGE = "#cfe1ef"
+"""Colour of the range: that of water, pale."""
+WIDTH, HEIGHT = 168, 130
+"""Of a panel [px]."""
+STATISTICS = ("mean", "sd", "skew", "lag_1", "cross")
 
 
 def write_figure(
@@ -60,14 +71,15 @@ def write_figure(
     table : of :func:`wateralloc.hydrology.validation.compare_with_record`
     annual : volume of the whole basin in each year of the record, and of the members [hm3]
     first_month : month of the calendar that stands first
-    path : ends in .svg, .png or .pdf
+    path : ends in .svg, .png, .pdf or .html
 
     Raises
     ------
     InputError
-        The ending is another, or there is no matplotlib.
+        The ending is another.
     """
-    save(path, lambda: draw(table, annual, first_month, lang))
+    check_ending(path)
+    save(draw(table, annual, first_month, lang), path)
 
 
 def draw(
@@ -75,40 +87,77 @@ def draw(
     annual: tuple[np.ndarray, np.ndarray],
     first_month: int,
     lang: str = "en",
-) -> Figure:
+) -> Any:
     """Draw six panels: five statistics by month, and the years by how often they are exceeded."""
-    from matplotlib.figure import Figure
-
-    say = WORDS[lang]
-    figure = Figure(figsize=(7.6, 4.8), layout="constrained")
-    panels = figure.subplots(2, 3).ravel()
     months = [(first_month - 1 + k) % 12 + 1 for k in range(12)]
-    for axes, statistic in zip(panels, ("mean", "sd", "skew", "lag_1", "cross"), strict=False):
-        rows = by_month(table, statistic).loc[months]
-        places = np.arange(12)
-        axes.fill_between(
-            places, rows["low"], rows["high"], color=SYNTHETIC, alpha=0.2, lw=0, label=say["range"]
-        )
-        axes.plot(places, rows["synthetic"], color=SYNTHETIC, lw=1.4, label=say["synthetic"])
-        axes.plot(places, rows["record"], "o", color=RECORD, ms=3, label=say["record"])
-        axes.set_title(say[statistic], loc="left", fontsize=8)
-        axes.set_xticks(places, [str(month) for month in months], fontsize=7)
-        axes.set_xlabel(say["month"])
-        if statistic in ("mean", "sd"):
-            axes.set_ylim(bottom=0)
-    _draw_years(panels[-1], annual, say)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=3, frameon=False)
-    return figure
+    panels = [
+        _draw_months(by_month(table, statistic).loc[months], statistic, lang)
+        for statistic in STATISTICS
+    ]
+    return side_by_side([*panels, _draw_years(annual, lang)], columns=3)
 
 
-def _draw_years(axes: Axes, annual: tuple[np.ndarray, np.ndarray], say: dict[str, str]) -> None:
+def _draw_months(rows: pd.DataFrame, statistic: str, lang: str) -> Any:
+    say = WORDS[lang]
+    columns = {"l": "low", "h": "high", "s": "synthetic", "r": "record"}
+    values = {name: compact(rows[column]) for name, column in columns.items()}
+    drawing = Drawing(lang)
+    lines = [
+        {"m": int(month)} | {name: values[name][k] for name in columns}
+        for k, month in enumerate(rows.index)
+    ]
+    x = alt.X("m:O", title=say["month"], sort=None, axis=alt.Axis(labelAngle=0, grid=False))
+    scale = alt.Scale(zero=statistic in ("mean", "sd"))
+
+    def layer(name: str) -> Any:
+        return drawing.chart(lines, named(say[name])).encode(x=x, color=_colours(say))
+
+    def y(field: str) -> Any:
+        return alt.Y(f"{field}:Q", title=None, scale=scale)
+
+    layers = [
+        layer("range").mark_area().encode(y=y("l"), y2="h:Q"),
+        layer("synthetic").mark_line(strokeWidth=1.6).encode(y=y("s")),
+        layer("record").mark_point(filled=True, size=18, opacity=1).encode(y=y("r")),
+    ]
+    return _panel(drawing, layers, say[statistic])
+
+
+def _draw_years(annual: tuple[np.ndarray, np.ndarray], lang: str) -> Any:
+    say = WORDS[lang]
+    drawing = Drawing(lang)
     record, synthetic = (np.sort(volumes)[::-1] for volumes in annual)
-    axes.plot(_exceeded(synthetic), synthetic, color=SYNTHETIC, lw=1.4)
-    axes.plot(_exceeded(record), record, "o", color=RECORD, ms=3)
-    axes.set_title(say["annual"], loc="left", fontsize=8)
-    axes.set_xlabel(say["exceedance"])
-    axes.set_xlim(0, 1)
+    x = alt.X("x:Q", title=say["exceedance"], scale=alt.Scale(domain=[0, 1]),
+              axis=alt.Axis(format="%", tickCount=5, grid=False))  # fmt: skip
+    y = alt.Y("y:Q", title=None, scale=alt.Scale(zero=False))
+
+    def layer(name: str, volumes: np.ndarray) -> Any:
+        places, sizes = compact(_exceeded(volumes)), compact(volumes)
+        rows = [{"x": place, "y": size} for place, size in zip(places, sizes, strict=True)]
+        return drawing.chart(rows, named(say[name])).encode(x=x, y=y, color=_colours(say))
+
+    layers = [
+        layer("synthetic", synthetic).mark_line(strokeWidth=1.6),
+        layer("record", record).mark_point(filled=True, size=18, opacity=1),
+    ]
+    return _panel(drawing, layers, say["annual"])
+
+
+def _panel(drawing: Drawing, layers: Sequence[Any], title: str) -> Any:
+    panel = drawing.finish(layers, title, HEIGHT)
+    panel.title = alt.TitleParams(title, fontSize=11, fontWeight="normal", frame="group")
+    panel.width = WIDTH
+    return panel
+
+
+def _colours(say: dict[str, str]) -> Any:
+    names = [say[name] for name in ("record", "synthetic", "range")]
+    return alt.Color(
+        "k:N",
+        title=None,
+        scale=alt.Scale(domain=names, range=[INK, WATER, RANGE]),
+        legend=alt.Legend(symbolType="circle", columns=3),
+    )
 
 
 def _exceeded(volumes: np.ndarray) -> np.ndarray:

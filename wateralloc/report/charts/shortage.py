@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,20 @@ import altair as alt
 import numpy as np
 
 from wateralloc.report.charts.style import LACK, SOFT, WATER, Drawing, compact
+
+WIDEST, LINE = 42, 13
+"""Characters of a line of a label, and its height [px]."""
+ONLY_LINE = 26
+"""Height of a bar whose label is one line [px]."""
+
+MIDDLE = {
+    "condition": {
+        "test": r"indexof(datum.label, '\n') > 0",
+        "expr": rf"{LINE / 2} * (1 - length(split(datum.label, '\n')))",
+    },
+    "value": 0,
+}
+"""Offset of a label of several lines, by which it is as far above its bar's middle as below."""
 
 
 def waterfall(
@@ -33,15 +48,17 @@ def waterfall(
     widths = np.concatenate([[requested], taken, [delivered]])
     kinds = ["asked", *["taken"] * len(left), "given"]
     rows = [
-        {"o": k, "n": label, "a": compact(start), "z": compact(start + width),
-         "v": compact(width), "k": kind}
+        {"o": k, "n": textwrap.fill(label, WIDEST), "a": compact(start),
+         "z": compact(start + width), "v": compact(width), "k": kind}
         for k, (label, start, width, kind) in enumerate(
             zip(labels, starts, widths, kinds, strict=True)
         )
     ]  # fmt: skip
     base = drawing.chart(rows).encode(
         y=alt.Y("n:N", sort=alt.SortField("o"), title=None,
-                axis=alt.Axis(domain=False, ticks=False, grid=False, labelLimit=250)),
+                axis=alt.Axis(domain=False, ticks=False, grid=False, labelLimit=250,
+                              labelExpr=r"split(datum.label, '\n')", labelLineHeight=LINE,
+                              labelOffset=MIDDLE)),
     )  # fmt: skip
     scale = alt.Scale(domain=[0, 1.15 * requested], nice=False)
     bars = base.mark_bar().encode(
@@ -54,4 +71,6 @@ def waterfall(
     numbers = base.mark_text(align="left", dx=4, aria=False).encode(
         x=alt.X("z:Q", scale=scale), text=alt.Text("v:Q", format=",.4~r")
     )
-    return drawing.finish([bars, numbers], title, 26 * len(rows), description=f"{title} [{unit}]")
+    n_lines = max(row["n"].count("\n") for row in rows) + 1
+    height = max(ONLY_LINE, LINE * n_lines + 6) * len(rows)
+    return drawing.finish([bars, numbers], title, height, description=f"{title} [{unit}]")

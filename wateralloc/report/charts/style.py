@@ -203,6 +203,35 @@ def take_apart(chart: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         chart.datasets = data
 
 
+def side_by_side(charts: Sequence[Any], columns: int) -> Any:
+    """Put finished charts into one picture, so many in a row; colours have one legend for all."""
+    data: dict[str, Any] = {}
+    for chart in charts:
+        data |= chart.datasets
+        config = chart.config
+        chart.config = chart.datasets = alt.Undefined
+    whole = alt.concat(*charts, columns=columns).resolve_scale(color="shared")
+    whole.config, whole.datasets = config, data
+    return whole
+
+
+def check_ending(path: Path | str) -> str:
+    """Ending of the file of a figure, in small letters.
+
+    Raises
+    ------
+    InputError
+        Figures are not written so.
+    """
+    path = Path(path)
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        said = f"as '{ending}'" if ending else "without an ending"
+        text = f"a figure cannot be written {said}; end it in {listed(ENDINGS)}"
+        raise InputError([Fault(Position(shown(path)), "E107", text)])
+    return ending
+
+
 def save(chart: Any, path: Path | str) -> Path:
     """Write a chart as a picture, or as a page of its own.
 
@@ -224,12 +253,7 @@ def save(chart: Any, path: Path | str) -> Path:
     """
     import vl_convert as vlc
 
-    path = Path(path)
-    ending = path.suffix.lower()
-    if ending not in ENDINGS:
-        said = f"as '{ending}'" if ending else "without an ending"
-        text = f"a figure cannot be written {said}; end it in {listed(ENDINGS)}"
-        raise InputError([Fault(Position(shown(path)), "E107", text)])
+    path, ending = Path(path), check_ending(path)
     spec, data = take_apart(chart)
     spec["datasets"] = data
     with replacing(path) as written:

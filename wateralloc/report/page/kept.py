@@ -89,19 +89,15 @@ class Kept:
 def tell(explanations: Sequence[Explanation]) -> tuple[Told, ...]:
     """Say explanations in both languages."""
     from wateralloc.report import explanation as words
+    from wateralloc.report.explanation_figure import bar_names
 
     def both(say: Callable[[Explanation, str], Any], one: Explanation) -> dict[str, Any]:
         return {lang: say(one, lang) for lang in LANGUAGES}
 
-    def labels(one: Explanation, lang: str) -> list[str]:
-        named = words.WORDS[lang]
-        steps = words.figure_data(one, lang)[0]
-        return [named["requested_name"], *steps, named["delivered_name"]]
-
     return tuple(
         Told(
             both(words.title, one), both(words.text, one), both(words.unit_of, one),
-            both(labels, one), words.figure_data(one)[1].tolist(),
+            both(bar_names, one), words.figure_data(one)[1].tolist(),
             float(one.requested), float(one.delivered), words.as_data(one),
         )
         for one in explanations
