@@ -92,9 +92,10 @@ def rule_table(dataset: xr.Dataset, policy: str) -> pd.DataFrame:
     rows = []
     for name in dict.fromkeys(label.tolist()):
         here = label == name
-        first = int(np.flatnonzero(here)[0])
-        missed = np.where(kept[:, here], 0.0, -slack[:, here]).max()
-        kind, unit = (str(dataset[of].values[first]) for of in ("rule_kind", "rule_unit"))
-        rows.append((policy, name, kind, float(kept[:, here].mean()), max(float(missed), 0.0), unit))
+        kind, unit = (str(dataset[of].values[here][0]) for of in ("rule_kind", "rule_unit"))
+        alike = here & (dataset["rule_unit"].values == unit)
+        missed = np.where(kept[:, alike], 0.0, -slack[:, alike]).max()
+        share = float(kept[:, here].mean())
+        rows.append((policy, name, kind, share, max(float(missed), 0.0), unit))
     columns = ["policy", "rule", "kind", "kept", "missed", "unit"]
     return pd.DataFrame(rows, columns=columns)
