@@ -1,4 +1,8 @@
-"""Policies on the same axes: who is served, what changes, how often, and what goes against what."""
+"""Policies on the same axes: who is served, what changes, how often, and what goes against what.
+
+A column of a row that holds a list is never overwritten by one of its values: the row is the same
+when another of them is chosen.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +107,7 @@ def served(sides: Sides, scope: str) -> Any:
     ----------
     scope : ``region`` or ``sector``
     """
-    drawing, say = Drawing(sides.choice), _say(sides)
+    drawing, say = sides.drawing(), _say(sides)
     names = sides.names("satisfaction", scope)
     rows = []
     for name in names:
@@ -111,15 +115,15 @@ def served(sides: Sides, scope: str) -> Any:
         lack = sides.values(("deficit", scope, name))
         rows += [
             {"g": sides.word(scope, name), "p": policy, "k": sides.place(policy),
-             "v": compact(share[policy], EXACT), "d": compact(lack[policy])}
+             "vs": compact(share[policy], EXACT), "ds": compact(lack[policy])}
             for policy in sides.policies if policy in share
         ]  # fmt: skip
     unit = sides.unit(sides.units["deficit", scope, names[0]])
-    base = drawing.chart(rows, *computed(v="datum.v[member]", d="datum.d[member]")).encode(
+    base = drawing.chart(rows, *computed(v="datum.vs[member]", d="datum.ds[member]")).encode(
         y=alt.Y("g:N", sort=[sides.word(scope, name) for name in names], title=None,
                 scale=alt.Scale(paddingInner=0.3, paddingOuter=0.1),
                 axis=alt.Axis(domain=False, ticks=False, labelLimit=150)),
-        yOffset=alt.YOffset("k:O", scale=alt.Scale(domain=[*range(1, len(sides.policies) + 1)])),
+        yOffset=alt.YOffset("k:N", scale=alt.Scale(domain=[*range(1, len(sides.policies) + 1)])),
         opacity=faded(),
     )  # fmt: skip
     x = alt.X("v:Q", title=None, scale=alt.Scale(zero=False, nice=True),
@@ -156,7 +160,7 @@ def places_changed(sides: Sides) -> tuple[str, list[str]]:
 
 def changes(sides: Sides) -> Any:
     """Draw by how much the deficit of each province is another than in the reference."""
-    drawing, say = Drawing(sides.choice), _say(sides)
+    drawing, say = sides.drawing(), _say(sides)
     scope, names = places_changed(sides)
     rows = []
     for name in names:
@@ -165,17 +169,17 @@ def changes(sides: Sides) -> Any:
         base = values[sides.comparison.reference]
         rows += [
             {"g": sides.word(scope, name), "p": policy, "k": sides.place(policy),
-             "v": compact(values[policy] - base), "d": compact(values[policy]),
-             "b": compact(base), "o": sides.is_tie(key, policy).astype(int).tolist()}
+             "vs": compact(values[policy] - base), "ds": compact(values[policy]),
+             "bs": compact(base), "os": sides.is_tie(key, policy).astype(int).tolist()}
             for policy in sides.others if policy in values
         ]  # fmt: skip
     unit = sides.unit(sides.units["deficit", scope, names[0]])
-    most = np.abs([row["v"] for row in rows]).max(axis=0)
+    most = np.abs([row["vs"] for row in rows]).max(axis=0)
     is_wide = f"width / {len(sides.others)} > 46"
     chart = (
         drawing.chart(
-            rows, *computed(v="datum.v[member]", d="datum.d[member]", b="datum.b[member]",
-                            o="datum.o[member]"),
+            rows, *computed(v="datum.vs[member]", d="datum.ds[member]", b="datum.bs[member]",
+                            o="datum.os[member]"),
             *computed(
                 open=f"datum.o ? {_quoted(say['may be none'])} : {_quoted(say['no'])}",
                 text="datum.o ? '=' : abs(datum.v) < 0.05 ? '' : "
@@ -246,7 +250,7 @@ def _quoted(text: str) -> str:
 
 def exceedance(sides: Sides) -> Any:
     """Draw the deficit of each member, from the largest, every policy on the same axes."""
-    drawing, say = Drawing(sides.choice), _say(sides)
+    drawing, say = sides.drawing(), _say(sides)
     key = ("deficit", "basin", "all")
     members = np.array(sides.comparison.members)
     can_choose = {name: k + 1 for k, name in enumerate(sides.chosen_from)}
@@ -383,15 +387,15 @@ def trade_off(sides: Sides) -> Any:
     the height of its point as the others leave room for.
     """
     say, of = _say(sides), measures(sides)
-    drawing = Drawing({**sides.choice, **first_choice(of)})
+    drawing = sides.drawing(**first_choice(of))
     rows = [
         {"p": policy, "k": sides.place(policy),
-         "v": np.array([compact(m.values[policy], EXACT) for m in of], float).T.tolist()}
+         "vs": np.array([compact(m.values[policy], EXACT) for m in of], float).T.tolist()}
         for policy in sides.policies
     ]  # fmt: skip
     height = max(320, LABEL * len(rows) + 40)
     steps = [
-        *computed(x="datum.v[member][across]", y="datum.v[member][up]",
+        *computed(x="datum.vs[member][across]", y="datum.vs[member][up]",
                   gx="senses[across] * datum.x", gy="senses[up] * datum.y"),
         _best("gx", "gy"), _best("gy", "gx"),
         *computed(f="datum.best_gx <= datum.gx && datum.best_gy <= datum.gy",
@@ -554,7 +558,7 @@ def _course(
     sides: Sides, title: str, unit: str, values: np.ndarray, *, is_step: bool = False
 ) -> Any:
     """Draw lines through the horizon (policy, edge)."""
-    drawing, say = Drawing(sides.choice), _say(sides)
+    drawing, say = sides.drawing(), _say(sides)
     rows = [
         {"p": policy, "k": sides.place(policy), "v": of_policy}
         for policy, of_policy in zip(sides.policies, compact(values), strict=True)
@@ -590,11 +594,11 @@ def rules(sides: Sides) -> Any:
     table = sides.comparison.rules
     rows = [
         {"g": row.rule, "p": row.policy, "k": sides.place(row.policy),
-         "v": [compact(row.kept, EXACT)],
-         "w": [f"{row.missed:.4g} {row.unit.replace('m3s', 'm³/s').replace('hm3', 'hm³')}"]}
+         "vs": [compact(row.kept, EXACT)],
+         "ws": [f"{row.missed:.4g} {row.unit.replace('m3s', 'm³/s').replace('hm3', 'hm³')}"]}
         for row in table.itertuples(index=False)
     ]  # fmt: skip
-    return _kept_map(sides, rows, list(dict.fromkeys(table["rule"])), "rules", "datum.v[0]")
+    return _kept_map(sides, rows, list(dict.fromkeys(table["rule"])), "rules", "0")
 
 
 def yardsticks(sides: Sides) -> Any:
@@ -605,19 +609,25 @@ def yardsticks(sides: Sides) -> Any:
         kept_of, missed_of = (sides.values((m, "yardstick", name)) for m in ("kept", "missed"))
         unit = sides.unit(sides.units["missed", "yardstick", name])
         rows += [
-            {"g": name, "p": policy, "k": sides.place(policy), "v": compact(kept_of[policy], EXACT),
-             "w": [f"{missed:.4g} {unit}" for missed in missed_of[policy]]}
+            {"g": name, "p": policy, "k": sides.place(policy), "vs": compact(kept_of[policy], EXACT),
+             "ws": [f"{missed:.4g} {unit}" for missed in missed_of[policy]]}
             for policy in sides.policies
         ]  # fmt: skip
-    return _kept_map(sides, rows, names, "yardsticks", "datum.v[member]")
+    return _kept_map(sides, rows, names, "yardsticks", "member")
 
 
 def _kept_map(
-    sides: Sides, rows: list[dict[str, Any]], names: Sequence[str], title: str, value: str
+    sides: Sides, rows: list[dict[str, Any]], names: Sequence[str], title: str, place: str
 ) -> Any:
-    drawing, say = Drawing(sides.choice), _say(sides)
+    """Draw shares in which rules are kept; a row holds them for each choice of a member.
+
+    Parameters
+    ----------
+    place : expression of the choice
+    """
+    drawing, say = sides.drawing(), _say(sides)
     steps = computed(
-        w=value.replace("datum.v", "datum.w"), v=value, text="format(floor(datum.v * 100), 'd')"
+        v=f"datum.vs[{place}]", w=f"datum.ws[{place}]", text="format(floor(datum.v * 100), 'd')"
     )
     base = drawing.chart(rows, *steps).encode(
         x=_policy_axis(sides.policies),

@@ -62,6 +62,7 @@ def divided(
     labels: Sequence[str],
     shares: Sequence[float],
     errors: Sequence[float],
+    lang: str,
 ) -> Any:
     """Draw a change that is divided over clauses, one after another, and the whole of it.
 
@@ -89,7 +90,7 @@ def divided(
                     "width < 420 ? 130 : 250"))),
     )  # fmt: skip
     marks = [*starts, *ends, total, 0.0]
-    room = 0.16 * (max(marks) - min(marks))
+    room = 0.28 * (max(marks) - min(marks))
     scale = alt.Scale(domain=[min(marks) - room, max(marks) + room], nice=False)
     bars = base.mark_bar(height=alt.RelativeBandSize(0.66)).encode(
         x=alt.X("a:Q", title=unit, scale=scale),

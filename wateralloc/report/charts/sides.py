@@ -12,7 +12,7 @@ import numpy as np
 
 from wateralloc.comparison import Comparison
 from wateralloc.comparison.figures import ENDS
-from wateralloc.report.charts.style import INK, SECTORS, shown_if
+from wateralloc.report.charts.style import INK, SECTORS, Drawing
 from wateralloc.report.compare_table import TITLES, Key, are_alike, words
 
 WORDS = {
@@ -105,10 +105,9 @@ class Sides:
         """Choices of policies: all, then each."""
         return (WORDS["all"][self.lang], *self.policies)
 
-    @property
-    def choice(self) -> dict[str, int]:
-        """The parameters of charts, as they stand at first."""
-        return {"member": self.member, "policy": self.policy}
+    def drawing(self, **more: int) -> Drawing:
+        """A chart in the making that answers to the choices of the page, and to more."""
+        return Drawing({"member": self.member, "policy": self.policy, **more})
 
     @cached_property
     def edges(self) -> np.ndarray:
@@ -204,19 +203,21 @@ class Sides:
 
 def coloured(sides: Sides) -> Any:
     """Colour by policy."""
-    return alt.Color("k:O", legend=None, scale=sides.scale("colour"))
+    return alt.Color("k:N", legend=None, scale=sides.scale("colour"))
 
 
 def shaped(sides: Sides) -> Any:
     """Shape of a point by policy."""
-    return alt.Shape("k:O", legend=None, scale=sides.scale("shape"))
+    return alt.Shape("k:N", legend=None, scale=sides.scale("shape"))
 
 
 def dashed(sides: Sides) -> Any:
     """Dashes of a line by policy."""
-    return alt.StrokeDash("k:O", legend=None, scale=sides.scale("dash"))
+    return alt.StrokeDash("k:N", legend=None, scale=sides.scale("dash"))
 
 
 def faded(rest: float = 0.12) -> Any:
     """Opacity that leaves the policy that is chosen, or all."""
-    return shown_if({"test": "policy == 0 || datum.k == policy"}, 1.0, rest)
+    return alt.OpacityValue(
+        rest, condition={"test": "policy == 0 || datum.k == policy", "value": 1.0}
+    )

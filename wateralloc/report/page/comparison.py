@@ -325,8 +325,8 @@ class _Report:
         heads.append(WORDS["differing"][lang])
         numeric = (False, False, *[True] * (len(keys) + 1))
         notes = (WORDS["note tables"][lang].format(self.reference),)
-        return Grid(WORDS["n policies"][lang].capitalize(), tuple(heads), tuple(rows), 1, numeric,
-                    notes)  # fmt: skip
+        caption = WORDS["n policies"][lang].capitalize()
+        return Grid(caption, tuple(heads), tuple(rows), 1, numeric, notes, is_prose=True)
 
     def _with_change(self, key: compare_table.Key, policy: str, lang: str) -> str:
         values = self.means(key)
@@ -428,7 +428,7 @@ class _Report:
             Row((words(row.part), row.clause, words(row.change), row.before, row.after))
             for row in rows.itertuples(index=False)
         )
-        return Grid(policy, heads, cells, 2, (False,) * len(heads))
+        return Grid(policy, heads, cells, 3, (False,) * len(heads), is_prose=True)
 
     def why(self) -> Iterator[Block]:
         of = self.attribution
@@ -468,7 +468,7 @@ class _Report:
                 where = "" if at["scope"] == "basin" else f": {sides.word('region', at['name'])}"
                 unit = sides.unit(at["unit"])
                 title = f"{sides.title(at['measure'])}{where} [{unit}]"
-                charts[lang] = divided(title, unit, labels, shares, errors)
+                charts[lang] = divided(title, unit, labels, shares, errors, lang)
             yield Figure(f"why-{row}", charts)
 
     def tables(self) -> Iterator[Block]:

@@ -73,8 +73,10 @@ WORDS: dict[str, Text] = {
         "nhất với {most}: {high} trong {other}.",
     },
     "means": {
-        "en": "All figures are means over {} members; other members can be chosen above.",
-        "vi": "Mọi số liệu là trung bình {} kịch bản thủy văn; có thể chọn từng kịch bản ở trên.",
+        "en": "Sentences and tables are of means over {} members; for charts one of them can be "
+        "chosen above.",
+        "vi": "Các câu và bảng là trung bình {} kịch bản thủy văn; với các hình có thể chọn một "
+        "kịch bản ở trên.",
     },
     "means only": {"en": "All figures are means over {} members.",
                    "vi": "Mọi số liệu là trung bình {} kịch bản thủy văn."},

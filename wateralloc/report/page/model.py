@@ -40,6 +40,7 @@ class Grid:
     ----------
     stubs : columns that name the row
     numeric : whether each column holds numbers
+    is_prose : columns of text hold sentences, and are kept wide
     """
 
     caption: str
@@ -48,6 +49,7 @@ class Grid:
     stubs: int
     numeric: tuple[bool, ...]
     notes: tuple[str, ...] = ()
+    is_prose: bool = False
 
 
 @dataclass(frozen=True)
