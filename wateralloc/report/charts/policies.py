@@ -609,7 +609,8 @@ def yardsticks(sides: Sides) -> Any:
         kept_of, missed_of = (sides.values((m, "yardstick", name)) for m in ("kept", "missed"))
         unit = sides.unit(sides.units["missed", "yardstick", name])
         rows += [
-            {"g": name, "p": policy, "k": sides.place(policy), "vs": compact(kept_of[policy], EXACT),
+            {"g": name, "p": policy, "k": sides.place(policy),
+             "vs": compact(kept_of[policy], EXACT),
              "ws": [f"{missed:.4g} {unit}" for missed in missed_of[policy]]}
             for policy in sides.policies
         ]  # fmt: skip
