@@ -87,7 +87,7 @@ KEPT_FROM = (0.5, 0.75, 0.9, 1.0 - 1e-9)
 """Colours of a share of periods in which a rule is kept, and where each but the first begins."""
 LABEL = 13
 """Height of a label beside points [px]."""
-GUTTER = "min(170, width * 0.4)"
+GUTTER = "min(170, width * 0.5)"
 """Room for labels at the right of points."""
 PAD = 14
 """Room between points and the frame [px]."""

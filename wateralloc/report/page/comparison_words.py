@@ -145,7 +145,8 @@ WORDS: dict[str, Text] = {
     "study only": {
         "en": "Policies are compared as they are modelled: one optimum of each, with the whole "
         "horizon in sight where its case says so.",
-        "vi": "Các cơ chế được so sánh như trong mô hình: mỗi cơ chế một phương án tối ưu.",
+        "vi": "Các cơ chế được so sánh như trong mô hình: mỗi cơ chế một phương án tối ưu, biết "
+        "trước toàn thời kỳ nếu trường hợp quy định như vậy.",
     },
 }  # fmt: skip
 
