@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from wateralloc.case import Case
     from wateralloc.comparison import Comparison
-    from wateralloc.comparison.attribution import Question
+    from wateralloc.comparison.attribution import Attribution, Question
     from wateralloc.report.pages import Page
     from wateralloc.results import Results
     from wateralloc.timeline import Timeline
@@ -697,6 +697,13 @@ def compare(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder of the tables; default: with the results.")
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="Write a page to look at too: charts and tables in both languages, one file.",
+        ),
+    ] = None,
     lang: Lang = Language.en,
 ) -> None:
     """Put policies side by side, and run those that have not been run.
@@ -707,13 +714,20 @@ def compare(
 
     With --why each combination of the clauses by which two cases differ is solved too, and
     attribution.csv and attribution.md say how much of each change is due to each clause.
+
+    With --report one HTML file shows the policies in charts: who is served, what changes for whom,
+    what goes against what, reservoirs, rivers and rules. It needs no network.
     """
     if (together or orders) and not why:
         hint = "--together" if together else "--orders"
         raise typer.BadParameter("goes with --why; add it", param_hint=hint)
     folder = out or results / "comparison"
-    for place in (results, folder):
+    for place in (results, folder, *([report.parent] if report else [])):
         _check_writable(place, is_result=False)
+    if report is not None:
+        from wateralloc.report.page.comparison import check_path
+
+        check_path(report)
     question = None
     if why:
         from wateralloc.comparison.attribution import read_question
@@ -732,19 +746,26 @@ def compare(
             storage_on=storage_on or STORAGE_ON, jobs=jobs, progress=progress,
         )  # fmt: skip
     _print_comparison(comparison, lang)
-    from wateralloc.report import compare_table
+    from wateralloc.report import attribution_table, compare_table
 
     compare_table.write(comparison, folder, lang)
     files = [*compare_table.FILES]
+    attribution = None
     if question is not None:
-        files += _explain_difference(question, jobs, orders, folder, lang)
+        attribution = _explain_difference(question, jobs, orders, folder, lang)
+        files += attribution_table.FILES
     console.print(f"{_words(lang)('results')}: {shown(folder)}/ ({', '.join(files)})")
+    if report is not None:
+        from wateralloc.report.page import comparison as page
+
+        page.write(comparison, report, lang, attribution=attribution)
+        console.print(shown(report))
 
 
 def _explain_difference(
     question: Question, jobs: int, orders: int | None, folder: Path, lang: Language
-) -> Iterable[str]:
-    """Divide the difference of two cases over their clauses, print and write it; names of files."""
+) -> Attribution:
+    """Divide the difference of two cases over their clauses, print and write it."""
     from wateralloc.comparison.attribution import MOST_ORDERS, answer
     from wateralloc.report import attribution_table
 
@@ -759,7 +780,7 @@ def _explain_difference(
         )
     console.print()
     attribution_table.write(found, folder, lang)
-    return attribution_table.FILES
+    return found
 
 
 def _print_comparison(comparison: Comparison, lang: Language) -> None:

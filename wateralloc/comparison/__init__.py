@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from wateralloc.case import Case, read_case
+from wateralloc.comparison.courses import Course, course_of, rule_table, side_by_side
 from wateralloc.comparison.differences import Difference, differences
 from wateralloc.comparison.figures import Figure, days_of, figures_of
 from wateralloc.comparison.policies import (
@@ -56,7 +57,8 @@ class Comparison:
     reference : policy with which the others are compared
     members : hydrologies over which the figures are
     policies : DataFrame
-        One row a policy: `title_en`, `title_vi`, `solved` (True: it was run now, not read).
+        One row a policy: `title_en`, `title_vi`, `solved` (True: it was run now, not read),
+        `mended` (limits gave way in some member: it is not the case as it is written).
     figures : DataFrame
         One row a policy and figure: `policy`, `measure`, `scope`, `name`, `unit`, `mean` over the
         members (of a ratio that of the sums), `worst` value, `worst_member`, `change` of the mean
@@ -68,7 +70,14 @@ class Comparison:
         One row a clause that is otherwise in a policy than in the reference: `policy`, `part`
         (rule, goal, setting), `clause`, `change` (added, removed, changed), `before`, `after`.
     names : DataFrame
-        Words for regions, provinces, sectors and yardsticks: `scope`, `name`, `en`, `vi`.
+        Words for regions, provinces, sectors, nodes and yardsticks: `scope`, `name`, `en`, `vi`.
+    rules : DataFrame
+        One row a policy and rule of its own: `policy`, `rule`, `kind`, `kept` (share of its periods
+        or windows, over all members), `missed` (largest shortfall) in `unit`.
+    courses : Dataset
+        `storage` [hm3] (policy, edge, reservoir) at the boundaries of periods, and `flow` [m3/s]
+        (policy, time, node) that the river carries on past control points and past those whose flow
+        or level a rule or rating names: means over the members.
 
     Examples
     --------
@@ -83,6 +92,8 @@ class Comparison:
     by_member: pd.DataFrame = field(repr=False)
     differences: pd.DataFrame = field(repr=False)
     names: pd.DataFrame = field(repr=False)
+    rules: pd.DataFrame = field(repr=False)
+    courses: xr.Dataset = field(repr=False)
 
     def table(self) -> pd.DataFrame:
         """Policies in rows, figures in columns, each the mean over the members.
@@ -171,30 +182,39 @@ def compare(
         measured += _own_yardsticks(policies, chosen)
     run_policies(policies, jobs, progress)
     found: dict[str, list[Figure]] = {}
-    titles: dict[str, tuple[str, str, bool]] = {}
+    titles: dict[str, tuple[str, str, bool, bool]] = {}
     resolved: dict[str, Mapping[str, Any]] = {}
     names: dict[tuple[str, str], tuple[str, str]] = {}
+    courses: dict[str, Course] = {}
+    rules: list[pd.DataFrame] = []
     for policy in policies:
         of_policy = policy.read()
         dataset = of_policy.dataset.sel(member=list(chosen))
         _check_dataset(dataset, flows, storage_on, policy.at)
         found[policy.name] = figures_of(dataset, measured, storage_on)
         title = of_policy.manifest["title"]
-        titles[policy.name] = (title["en"], title["vi"], policy.is_solved)
+        mended = bool(of_policy.manifest.get("mended"))
+        titles[policy.name] = (title["en"], title["vi"], policy.is_solved, mended)
         resolved[policy.name] = _plain_case(policy, of_policy.manifest["resolved"])
         names |= _names(dataset)
+        courses[policy.name] = course_of(dataset)
+        rules.append(rule_table(dataset, policy.name))
         if policy.folder is not None:
             policy.results = None  # one dataset at a time is enough
     return Comparison(
         reference,
         chosen,
-        pd.DataFrame.from_dict(titles, orient="index", columns=["title_en", "title_vi", "solved"]),
+        pd.DataFrame.from_dict(
+            titles, orient="index", columns=["title_en", "title_vi", "solved", "mended"]
+        ),
         _figures(found, reference, chosen),
         _by_member(found, chosen),
         _differences(resolved, reference),
         pd.DataFrame(
             [(*key, *words) for key, words in names.items()], columns=["scope", "name", "en", "vi"]
         ),
+        pd.concat(rules, ignore_index=True),
+        side_by_side(courses),
     )
 
 
@@ -409,5 +429,5 @@ def _names(dataset: xr.Dataset) -> dict[tuple[str, str], tuple[str, str]]:
     return {
         (str(of), str(name)): (str(en), str(vi))
         for of, name, en, vi in zip(*columns, strict=True)
-        if of in ("region", "province", "sector")
+        if of in ("region", "province", "sector", "node")
     }

@@ -19,6 +19,8 @@ SCOPES = ("basin", "region", "sector", "region_sector", "province")
 """Who is served, as in ``metrics.csv``."""
 ENDS = ("least", "most")
 """Ends of the range of a deficit that the goals leave open."""
+GINI = ("region", "province", "sector")
+"""Among whom it is measured how unequally they are served."""
 PRICES = ("volume_price", "value_price")
 """Starts of the metrics that say what a rule of sharing costs; not every result has them."""
 SERVED = 1 - 1e-9
@@ -72,6 +74,8 @@ def figures_of(
         *_service(known, years),
         *_left_open(dataset, years),
         *_energy(known, years),
+        *_through(known, dataset, years),
+        *_inequality(known),
         *value_figures(dataset, years),
         *_storage(dataset, dates),
         *_prices(known),
@@ -173,6 +177,22 @@ def _worst_province(provinces: Sequence[Figure]) -> Figure:
 def _energy(known: _Metrics, years: Years) -> Iterator[Figure]:
     for name, values in known.get("basin", "energy_gwh").items():
         yield years.mean("energy", "basin", str(name), "GWh", values, 1)
+
+
+def _through(known: _Metrics, dataset: xr.Dataset, years: Years) -> Iterator[Figure]:
+    """What reservoirs spill, and what leaves the basin."""
+    if dataset.sizes["reservoir"]:
+        spill = dataset["spill"].sum(["time", "reservoir"]).values
+        yield years.mean("spill", "basin", "all", "hm3", spill, -1)
+    for name, values in known.get("basin", "outflow_hm3").items():
+        yield years.mean("outflow", "basin", str(name), "hm3", values, 1)
+
+
+def _inequality(known: _Metrics) -> Iterator[Figure]:
+    for among in GINI:
+        measure = f"gini_among_{among}"
+        for name, values in known.get("basin", measure).items():
+            yield _plain(measure, "basin", str(name), "1", values, -1)
 
 
 def value_figures(dataset: xr.Dataset, years: Years) -> Iterator[Figure]:

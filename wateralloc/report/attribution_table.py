@@ -77,9 +77,9 @@ def summary(attribution: Attribution, lang: str = "en") -> str:
 def joined(attribution: Attribution, lang: str = "en") -> list[str]:
     """Clauses that were taken as one, a line each."""
     say = words(lang)
-    headings = _headings(attribution, lang)
+    named = headings(attribution, lang)
     return [
-        f"{say('Taken as one')}: {headings[clause]}"
+        f"{say('Taken as one')}: {named[clause]}"
         for clause, rows in attribution.clauses.groupby("clause", sort=False)
         if len(rows) > 1
     ]
@@ -90,7 +90,7 @@ def tables(attribution: Attribution, lang: str = "en") -> list[Table]:
     say = words(lang)
     clauses = attribution.names_of_clauses
     mean = f", {say('mean over members')}" if len(attribution.members) > 1 else ""
-    headings = _headings(attribution, lang) | {"total": say("total")}
+    named = headings(attribution, lang) | {"total": say("total")}
     made = []
     for measure, rows in attribution.table.groupby("measure", sort=False) if clauses else ():
         unit = rows["unit"].iloc[0]
@@ -101,7 +101,7 @@ def tables(attribution: Attribution, lang: str = "en") -> list[Table]:
         if attribution.orders:
             parts["standard error"] = attribution.errors.loc[rows.index]
         for what, values in parts.items():
-            frame = values.set_axis(index).rename(columns=headings)
+            frame = values.set_axis(index).rename(columns=named)
             shares = tuple(frame.columns) if is_share else ()
             decimals = decimals_of(frame.to_numpy(float).ravel())
             places = {} if is_share else dict.fromkeys(map(str, frame.columns), decimals)
@@ -119,7 +119,7 @@ def _rows(rows: pd.DataFrame, attribution: Attribution, lang: str) -> list[str]:
     ]
 
 
-def _headings(attribution: Attribution, lang: str) -> dict[str, str]:
+def headings(attribution: Attribution, lang: str) -> dict[str, str]:
     """How each clause is called in a language."""
     say = words(lang)
     return {

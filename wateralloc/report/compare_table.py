@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,6 +41,12 @@ WORDS = {
         "its satisfaction": "Mức đáp ứng của tỉnh đó",
         "Energy": "Điện lượng",
         "Value": "Giá trị",
+        "Demand": "Nhu cầu",
+        "Spill": "Lượng xả thừa",
+        "Outflow of the basin": "Lượng chảy ra khỏi lưu vực",
+        "Inequality among regions (Gini)": "Bất bình đẳng giữa các vùng (Gini)",
+        "Inequality among provinces (Gini)": "Bất bình đẳng giữa các tỉnh (Gini)",
+        "Inequality among sectors (Gini)": "Bất bình đẳng giữa các ngành (Gini)",
         "kept": "giữ được",
         "missed": "thiếu",
         "Storage on": "Dung tích ngày",
@@ -85,7 +92,10 @@ TITLES = {
     "deficit": "Deficit", "satisfaction": "Satisfaction", "time_reliability": "Time reliability",
     "worst_province_satisfaction": "Least served province", "energy": "Energy", "value": "Value",
     "volume_price": "Volume price", "value_price": "Value price", "kept": "kept",
-    "missed": "missed",
+    "missed": "missed", "demand": "Demand", "spill": "Spill", "outflow": "Outflow of the basin",
+    "gini_among_region": "Inequality among regions (Gini)",
+    "gini_among_province": "Inequality among provinces (Gini)",
+    "gini_among_sector": "Inequality among sectors (Gini)",
 }  # fmt: skip
 """Headings of the measures."""
 SHARE = "share"
@@ -105,12 +115,14 @@ class Table:
     ----------
     shares : columns of fractions, shown as percent
     decimals : of the other columns of numbers
+    is_change : it shows changes against the reference
     """
 
     title: str
     frame: pd.DataFrame
     shares: tuple[str, ...]
     decimals: dict[str, int]
+    is_change: bool = False
 
 
 def words(lang: str) -> Callable[[str], str]:
@@ -139,6 +151,17 @@ def differing(comparison: Comparison, lang: str = "en") -> list[tuple[str, list[
         ]
         found.append((str(policy), lines or [say("nothing")]))
     return found
+
+
+def are_alike(least: Any, most: Any, low: Any, high: Any) -> Any:
+    """Tell whether two ranges, of which one at least is open, have values in common.
+
+    Parameters
+    ----------
+    least, most, low, high : ends of the one and of the other, numbers or arrays
+    """
+    is_open = (most - least > SAME) | (high - low > SAME)
+    return is_open & (least <= high + SAME) & (low <= most + SAME)
 
 
 class _Maker:
@@ -221,7 +244,7 @@ class _Maker:
         """Changes against the reference; the title says what a change that is none means."""
         if any(self.ties(key).any() for key in self.figures if key[:2] in of):
             title += f" ({self.say('none: both policies have optima that are alike in it')})"
-        return self.by_name(title, of, "change")
+        return replace(self.by_name(title, of, "change"), is_change=True)
 
     def ties(self, key: Key) -> pd.Series:
         """Policies whose figure, at some optimum, is the reference's at some optimum of it.
@@ -237,9 +260,7 @@ class _Maker:
         value = self.figures[key]["mean"].reindex(index)
         least, most = (rows["mean"].reindex(index).fillna(value) for rows in ends)
         low, high = least[self.of.reference], most[self.of.reference]
-        is_open = (most - least > SAME) | (high - low > SAME)
-        overlaps = (least <= high + SAME) & (low <= most + SAME)
-        return is_open & overlaps & (index != self.of.reference)
+        return are_alike(least, most, low, high) & (index != self.of.reference)
 
     def worst(self, title: str) -> Table:
         """Worst value of any member, and which it is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import altair as alt
 import numpy as np
@@ -108,7 +108,15 @@ def traces(
     )
 
 
-def time_axis(view: View, *, grid: bool = True) -> Any:
+class HasEdges(Protocol):
+    """What has a horizon: first day of each period and the day after the last."""
+
+    @property
+    def edges(self) -> np.ndarray:
+        """Days."""
+
+
+def time_axis(view: HasEdges, *, grid: bool = True) -> Any:
     """Axis of time: months, or the years of a long horizon."""
     days = int((view.edges[-1] - view.edges[0]).astype(int))
     form, count = ("%b", "month") if days <= MONTHS_UP_TO else ("%Y", "year")

@@ -14,6 +14,8 @@ from wateralloc.report.tables import Tabulation
 
 Text = Mapping[str, str]
 """A text by language, ``en`` and ``vi``."""
+Choices = Mapping[str, Mapping[str, Sequence[str]]]
+"""Names of what charts may be asked for, by parameter and language."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Grid:
     ----------
     stubs : columns that name the row
     numeric : whether each column holds numbers
+    is_prose : columns of text hold sentences, and are kept wide
     """
 
     caption: str
@@ -46,6 +49,7 @@ class Grid:
     stubs: int
     numeric: tuple[bool, ...]
     notes: tuple[str, ...] = ()
+    is_prose: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,20 @@ class Cards:
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart by language, with what must be known to read it."""
+    """A chart by language, with what must be known to read it.
+
+    Attributes
+    ----------
+    choices : names of what this chart may be asked for, by parameter and language
+    chosen : places of them that are drawn first, by parameter
+    """
 
     name: str
     charts: Mapping[str, Any] = field(repr=False)
     note: Text | None = None
     is_wide: bool = False
+    choices: Choices = field(default_factory=dict)
+    chosen: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def title(self) -> Text:
@@ -104,7 +116,33 @@ class Markdown:
     kind: str = "markdown"
 
 
-Block = Paragraph | Cards | Figures | Table | Markdown
+@dataclass(frozen=True)
+class Sign:
+    """How something is drawn in charts.
+
+    Attributes
+    ----------
+    dash : lengths of strokes and gaps [px]
+    shape : outline of its points, as a path between -1 and 1
+    width : of its lines [px]
+    """
+
+    name: str
+    colour: str
+    dash: Sequence[float]
+    shape: str
+    width: float
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What the lines and points of the charts below are."""
+
+    signs: Sequence[Sign]
+    kind: str = "legend"
+
+
+Block = Paragraph | Cards | Figures | Table | Markdown | Legend
 
 
 @dataclass(frozen=True)
@@ -124,13 +162,13 @@ class Page:
     ----------
     lead, foot : lines above and below all sections
     warnings : what must be read first
-    choices : names of what charts may be asked for, by parameter (member, season) and language
+    choices : what all charts may be asked for, as the member
     """
 
     title: Text
     lead: Sequence[Text]
     sections: Sequence[Section]
-    choices: Mapping[str, Mapping[str, Sequence[str]]]
+    choices: Choices
     warnings: Sequence[Text] = ()
     foot: Sequence[Text] = ()
 

@@ -22,6 +22,9 @@ WORDS = {
     "language": {"en": "Language", "vi": "Ngôn ngữ"},
     "member": {"en": "Member", "vi": "Kịch bản"},
     "season": {"en": "Season", "vi": "Mùa"},
+    "policy": {"en": "Policy", "vi": "Cơ chế"},
+    "across": {"en": "Across", "vi": "Trục ngang"},
+    "up": {"en": "Up", "vi": "Trục đứng"},
     "noscript": {"en": "The charts are drawn by scripts in this file, which are switched off here.",
                  "vi": "Các hình được vẽ bằng mã trong tệp này, hiện đang bị tắt."},
 }  # fmt: skip

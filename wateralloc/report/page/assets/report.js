@@ -4,10 +4,12 @@
   const root = document.documentElement;
   const stored = JSON.parse(document.getElementById("charts").textContent);
   const drawn = new Map();  // view of each chart that is drawn, by its element
-  const chosen = { lang: root.dataset.lang, member: 0, season: 0 };
+  const lists = [...document.querySelectorAll("select[name]")];
+  const chosen = {};  // place of the choice, by parameter of the charts
+  for (const list of lists) chosen[list.name] = Number(list.value);
 
   function specOf(place) {
-    const spec = structuredClone(stored.charts[place.dataset.chart][chosen.lang]);
+    const spec = structuredClone(stored.charts[place.dataset.chart][root.dataset.lang]);
     const width = Math.floor(place.clientWidth);
     const ratio = (spec.usermeta || {}).ratio;
     spec.width = width;
@@ -22,7 +24,7 @@
       }
     })(spec);
     for (const param of spec.params || [])
-      if (param.name === "member" || param.name === "season") param.value = chosen[param.name];
+      if (Object.hasOwn(chosen, param.name)) param.value = chosen[param.name];
     return spec;
   }
 
@@ -69,21 +71,18 @@
     for (const place of places) if (!waiting.has(place)) draw(place);
   }
 
-  for (const name of ["member", "season"]) {
-    const lists = document.querySelectorAll(`select[name="${name}"]`);
-    for (const list of lists) list.addEventListener("change", () => {
-      chosen[name] = Number(list.value);
-      for (const other of lists) other.value = list.value;
-      for (const { view } of drawn.values()) {
-        const has = Object.prototype.hasOwnProperty.call(view.getState().signals, name);
-        if (has) view.signal(name, chosen[name]).runAsync();
-      }
-    });
-  }
+  for (const list of lists) list.addEventListener("change", () => {
+    const name = list.name;
+    chosen[name] = Number(list.value);
+    for (const other of lists) if (other.name === name) other.value = list.value;
+    for (const { view } of drawn.values())
+      if (Object.hasOwn(view.getState().signals, name))
+        view.signal(name, chosen[name]).runAsync();
+  });
   const language = document.getElementById("language");
   language.addEventListener("change", () => {
-    chosen.lang = root.dataset.lang = root.lang = language.value;
-    document.title = stored.title[chosen.lang];
+    root.dataset.lang = root.lang = language.value;
+    document.title = stored.title[root.dataset.lang];
     again();
   });
   let timer = 0;
