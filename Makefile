@@ -10,13 +10,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INPUTS := pyproject.toml constraints.txt
 CASE ?= pilot_sharing
+JOBS ?= logical
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint types browser format bench bench-full docs validation pilot why pictures constraints clean
 
 help:
 	@echo "make run         set up, and run case $(CASE) (CASE=name for another)"
-	@echo "make test        set up; lint, types, layers, tests and doctests"
+	@echo "make test        set up; lint, types, layers, tests and doctests (JOBS=0 for one after another)"
 	@echo "make format      format the code and apply safe fixes"
 	@echo "make bench       every benchmark at a quick size (bench-full: at the full sizes)"
 	@echo "make docs        the manual, in docs/_build/html"
@@ -53,7 +54,7 @@ run: $(VENV)/.stamp-run
 
 test: lint types browser
 	@echo "== tests, layers and doctests"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(JOBS)
 
 lint: $(VENV)/.stamp-test
 	@echo "== ruff"

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants, _constants_from_source
+
+# Tests are as wide as a pipe: a worker of pytest-xdist is told the size of some terminal.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
 
 # The same examples on every machine, and no time limit on one: a slow machine is no fault.
 settings.register_profile(
@@ -32,3 +38,11 @@ def constants_of_the_package() -> Constants:
 
 
 providers._get_local_constants = constants_of_the_package
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures that tests recorded as their property ``figure``, of workers too."""
+    for report in terminalreporter.getreports("passed"):
+        for name, text in report.user_properties:
+            if name == "figure":
+                terminalreporter.write_line(str(text))

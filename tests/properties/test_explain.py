@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -112,7 +113,7 @@ def explanations(case: Any) -> list[Explanation]:
     return found
 
 
-def test_what_gives_way_gives_what_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_gives_way_gives_what_is_said(record_property: Callable[[str, object], None]) -> None:
     counts: Counter[str] = Counter()
 
     @settings(
@@ -131,9 +132,9 @@ def test_what_gives_way_gives_what_is_said(capsys: pytest.CaptureFixture[str]) -
     check_all()
     assert counts["basins"] >= BASINS
     assert counts["causes"] > BASINS
-    with capsys.disabled():
-        share = counts["intervals"] / counts["causes"]
-        print(  # noqa: T201 - the figure is asked for
-            f"\n{counts['explanations']} explanations of {counts['basins']} random basins: "
-            f"{counts['causes']} limits, of which {share:.1%} needed an interval"
-        )
+    share = counts["intervals"] / counts["causes"]
+    record_property(
+        "figure",
+        f"{counts['explanations']} explanations of {counts['basins']} random basins: "
+        f"{counts['causes']} limits, of which {share:.1%} needed an interval",
+    )

@@ -684,7 +684,7 @@ industry                     -4.500  -1.000  -2.500  -8.000
 def test_the_command_prints_and_writes(
     write: Write, monkeypatch: pytest.MonkeyPatch, lang: str
 ) -> None:
-    monkeypatch.setattr(cli.console, "width", 100)
+    monkeypatch.setenv("COLUMNS", "100")
     text = command("compare", "none", "three", "--why", "--lang", lang)
     lines = [line.rstrip() for line in text.splitlines()]
     wanted = GOLDEN[lang].splitlines()
@@ -707,7 +707,7 @@ def test_the_command_prints_and_writes(
 
 def test_what_is_printed_fits_the_terminal(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     for width in (60, 100):
-        monkeypatch.setattr(cli.console, "width", width)
+        monkeypatch.setenv("COLUMNS", str(width))
         text = command("compare", "none", "three", "--why", "--together", "delta,cap")
         tables = text[text.index("Which clause") : text.index("results: ")]
         assert max(map(len, tables.splitlines())) <= 80

@@ -61,13 +61,12 @@ goals:
 Command = Callable[..., Result]
 
 
-@pytest.fixture
-def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a tiny basin and a case, in which commands run; its irrigation lacks water."""
+def write_study(folder: Path) -> Path:
+    """Write a tiny basin and a case; its irrigation lacks water."""
     parts = tiny_parts()
     domestic, irrigation = parts["demands"]
     tiny_basin(
-        tmp_path / "basins" / "tiny",
+        folder / "basins" / "tiny",
         yaml={
             "regions": {"north": {"en": "North"}, "south": {"en": "South", "vi": "Phía Nam"}},
             "sectors": {
@@ -77,10 +76,16 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         },
         demands=[domestic, irrigation | {"annual_hm3": 600}],
     )
-    (tmp_path / "cases").mkdir()
-    (tmp_path / "cases" / "small.yaml").write_text(CASE, encoding="utf-8")
+    (folder / "cases").mkdir()
+    (folder / "cases" / "small.yaml").write_text(CASE, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder with the tiny basin and its case, in which commands run."""
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return write_study(tmp_path)
 
 
 @pytest.fixture
@@ -88,7 +93,7 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run a command as in a pipe, 80 columns wide unless told."""
 
     def call(*words: object, width: int = 80) -> Result:
-        monkeypatch.setattr(cli.console, "width", width)
+        monkeypatch.setenv("COLUMNS", str(width))
         return CliRunner().invoke(cli.app, [str(word) for word in words])
 
     return call
@@ -406,9 +411,18 @@ def test_check_lists_faults(study: Path, command: Command) -> None:
 # --- table --------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def run_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of the small case, run once for all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(write_study(tmp_path_factory.mktemp("study")))
+        succeed(CliRunner().invoke(cli.app, ["run", "small"]))
+        return Path("results").resolve()
+
+
 @pytest.fixture
-def result(study: Path, command: Command) -> pd.DataFrame:
-    succeed(command("run", "small"))
+def result(study: Path, run_once: Path) -> pd.DataFrame:
+    shutil.copytree(run_once, study / "results")
     return pd.read_csv(study / "results" / "small" / "allocation.csv")
 
 

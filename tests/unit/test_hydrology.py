@@ -93,9 +93,9 @@ def test_resampling_the_real_size_takes_milliseconds():
     timeline = Timeline("2030-06-01", 36, "dekad")
     members = historic_members(timeline, (record.edges[0], record.edges[-1]))
     values = np.ones((756, 43))
-    begin = time.perf_counter()
+    begin = time.process_time()
     array = resample(values, record, *spans(timeline, members))
-    assert time.perf_counter() - begin < 0.5
+    assert time.process_time() - begin < 0.5
     assert array.shape == (43, 21, 36)
 
 

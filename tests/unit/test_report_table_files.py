@@ -354,7 +354,8 @@ def test_the_same_table_is_the_same_file(results: Results) -> None:
 
 
 def command(*words: object) -> Any:
-    return CliRunner().invoke(cli.app, [str(word) for word in words])
+    """Run a command; wide enough for the path of a temporary folder."""
+    return CliRunner().invoke(cli.app, [str(word) for word in words], env={"COLUMNS": "200"})
 
 
 def test_ending_that_is_none_is_told_before_anything_is_read(tmp_path: Path) -> None:

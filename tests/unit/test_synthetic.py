@@ -503,7 +503,7 @@ def test_a_record_is_long_enough_or_not() -> None:
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[int, str]:
-    monkeypatch.setattr(cli.console, "width", 120)
+    monkeypatch.setenv("COLUMNS", "120")
     result = CliRunner().invoke(cli.app, ["members", *words])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception

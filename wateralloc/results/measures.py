@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -69,28 +70,33 @@ class _Group:
     demand: xr.DataArray
     withdrawal: xr.DataArray
 
-    @property
+    @cached_property
     def asked(self) -> xr.DataArray:
         """Demand of the horizon [hm3] (member, claimant)."""
         return self.demand.sum("time")
 
-    @property
+    @cached_property
     def served(self) -> xr.DataArray:
         """Satisfaction over the horizon (member, claimant)."""
         return metrics.volume_reliability(self.demand, self.withdrawal)
+
+    @cached_property
+    def short(self) -> xr.DataArray:
+        """Whether less than is asked is withdrawn (member, claimant, time)."""
+        return metrics.is_short(self.demand, self.withdrawal)
 
 
 def _service(groups: dict[str, _Group]) -> Rows:
     for scope, group in groups.items():
         names, demand, withdrawal = group.names, group.demand, group.withdrawal
-        short = metrics.is_short(demand, withdrawal)
+        short = group.short
         deficit = demand - withdrawal
         share = 1.0 - metrics.satisfaction(demand, withdrawal)
         found = {
-            "demand_hm3": demand.sum("time"),
+            "demand_hm3": group.asked,
             "withdrawal_hm3": withdrawal.sum("time"),
             "deficit_hm3": deficit.sum("time"),
-            "volume_reliability": metrics.volume_reliability(demand, withdrawal),
+            "volume_reliability": group.served,
             "time_reliability": metrics.time_reliability(short),
             "resilience": metrics.resilience(short),
             "vulnerability_hm3": metrics.vulnerability(deficit, short),
@@ -193,7 +199,7 @@ def _sustained(groups: dict[str, _Group], year: xr.DataArray) -> Rows:
 
 
 def _sustainability(group: _Group) -> dict[str, xr.DataArray]:
-    short = metrics.is_short(group.demand, group.withdrawal)
+    short = group.short
     ratio = metrics.mean_shortage_ratio(group.demand, group.withdrawal, short)
     parts = metrics.time_reliability(short), metrics.resilience(short), ratio
     return {
@@ -247,7 +253,7 @@ def _stress(groups: dict[str, _Group], dataset: xr.Dataset) -> Rows:
         if not names:
             continue
         available = _available(dataset, inside, names)
-        withdrawal = group.withdrawal.sel(claimant=names)
+        withdrawal = group.withdrawal.isel(claimant=[group.names.index(n) for n in names])
         yearly = [metrics.sum_by_year(v, dataset["water_year"]) for v in (withdrawal, available)]
         ratio = metrics.withdrawal_to_availability(*yearly)
         whole = metrics.withdrawal_to_availability(*(v.sum("time") for v in yearly))
@@ -289,10 +295,7 @@ def _available(dataset: xr.Dataset, inside: dict[str, str], names: list[str]) ->
     into.append(np.array([b if a != b else "" for a, b in crossing], object))
     brought.append(dataset["flow_out"].transpose("member", "link", "time").values)
     total = sum(_gather(v, label, names) for v, label in zip(brought, into, strict=True))
-    return xr.DataArray(
-        total, dims=("member", "claimant", "time"),
-        coords={"member": dataset["member"].values, "claimant": names},
-    )  # fmt: skip
+    return xr.DataArray(total, dims=("member", "claimant", "time"))
 
 
 # --- groups of demands --------------------------------------------------------------------------
@@ -307,15 +310,15 @@ def _group(dataset: xr.Dataset, scope: str) -> _Group:
     else:
         label = dataset[scope].values
     names = [str(name) for name in dict.fromkeys(label) if name]
-    coords = {"member": dataset["member"].values, "claimant": names}
     volumes = [
-        xr.DataArray(
-            _gather(dataset[quantity].transpose("member", "demand", "time").values, label, names),
-            dims=("member", "claimant", "time"), coords=coords,
-        )
+        dataset[quantity].transpose("member", "demand", "time").values
         for quantity in ("demand_volume", "withdrawal")
-    ]  # fmt: skip
-    return _Group(names, label, *volumes)
+    ]
+    # without coordinates, all in one order: to align them took most of the time of small cases
+    dims = ("member", "claimant", "time")
+    return _Group(
+        names, label, *(xr.DataArray(_gather(v, label, names), dims=dims) for v in volumes)
+    )
 
 
 def _gather(values: np.ndarray, label: np.ndarray, names: list[str]) -> np.ndarray:
