@@ -37,8 +37,8 @@ from wateralloc.rules import Rule
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
     "allocation.csv", "allocation.xlsx", "balance.csv", "links.csv", "manifest.json",
-    "metrics.csv", "passes.csv",
-    "reservoirs.csv", "results.nc", "rules.csv", "sharing.csv",
+    "metrics.csv", "passes.csv", "report.html", "report.json", "reservoirs.csv", "results.nc",
+    "rules.csv", "sharing.csv",
 }  # fmt: skip
 CASE = """\
 schema: 1
