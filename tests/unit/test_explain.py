@@ -26,6 +26,7 @@ from wateralloc.foresight.settled import Settled, most, settle
 from wateralloc.horizon import MemberProgram
 from wateralloc.report import explanation as words
 from wateralloc.report import explanation_figure
+from wateralloc.report.charts.shortage import waterfall
 
 M3S = 1 / 0.0864
 """One hm3 a day, in m3/s."""
@@ -454,6 +455,16 @@ def test_figure_goes_from_what_is_asked_to_what_is_given(tmp_path: Path) -> None
     assert (tmp_path / "why.svg").read_text(encoding="utf-8").count(">Nông trại · ") == 2
     with pytest.raises(InputError, match=r"why\.xyz: E107 a figure cannot be written as '\.xyz'"):
         explanation_figure.write_figure([farm], tmp_path / "why.xyz")
+
+
+def test_a_long_name_in_the_figure_goes_over_lines_that_fit() -> None:
+    long = "goal 2: meet irrigation+livestock_other+aquaculture of the delta"
+    chart = waterfall("Farm", "hm3", ["requested", long, "delivered"], [3], 8, 5)
+    (bars,) = chart.datasets.values()
+    lines = bars[1]["n"].split("\n")
+    assert " ".join(lines) == long
+    assert max(map(len, lines)) <= 42
+    assert chart.height >= 3 * 11 * len(lines)  # three bars, in letters of 11 px
 
 
 # --- what a rule costs --------------------------------------------------------------------------
