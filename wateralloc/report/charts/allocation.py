@@ -14,6 +14,8 @@ from wateralloc.report.charts.style import (
     SHORTAGE,
     SHORTAGE_FROM,
     Drawing,
+    class_colour,
+    classed,
     compact,  # fmt: skip
     computed,
     kept,
@@ -118,20 +120,17 @@ def heat_map(view: View) -> Any:
                 v="datum.v[member]", d="datum.d[member]", l="datum.l[member]",
                 text="datum.v >= 0.9995 ? '' : format(datum.v * 100, '.0f')",
             ),
+            classed("v", SHORTAGE_FROM),
         )
         .encode(
             x=alt.X("t:O", sort=labels, title=None,
-                    axis=alt.Axis(orient="top", labelAngle=0, domain=False, ticks=False)),
+                    axis=_month_axis(orient="top", domain=False, ticks=False)),
             y=alt.Y("p:N", sort=names, title=None, axis=alt.Axis(domain=False, ticks=False)),
         )
     )  # fmt: skip
     title = view.say(WORDS, "satisfaction")
-    scale = alt.Scale(type="threshold", domain=list(SHORTAGE_FROM), range=list(SHORTAGE))
     cells = base.mark_rect(stroke="white", strokeWidth=1.5, cornerRadius=2).encode(
-        color=alt.Color(
-            "v:Q", scale=scale, title=title,
-            legend=alt.Legend(format=".0%", gradientLength=220, gradientThickness=12),
-        ),
+        color=class_colour(SHORTAGE_FROM, SHORTAGE, title, last="100 %"),
         tooltip=[
             alt.Tooltip("p:N", title=view.say(WORDS, "province")),
             alt.Tooltip("t:O", title=view.say(WORDS, "month")),
@@ -146,6 +145,16 @@ def heat_map(view: View) -> Any:
     )
     title = f"{title}, {view.say(WORDS, 'by month')}"
     return drawing.finish([cells, numbers], title, max(60, 19 * len(order)))
+
+
+def _month_axis(**more: Any) -> Any:
+    """Axis of months; where there is little room their names are short and small."""
+    return alt.Axis(
+        labelAngle=0,
+        labelFontSize=alt.ExprRef("width < 480 ? 8 : 11"),
+        labelExpr="width < 480 ? replace(datum.label, 'th. ', '') : datum.label",
+        **more,
+    )
 
 
 def _season_place(view: View, month: int) -> int:
@@ -217,7 +226,7 @@ def energy(view: View) -> Any:
         for place, k in enumerate(most) for j, label in enumerate(labels)
     ]  # fmt: skip
     base = drawing.chart(data, *computed(v="datum.v[member]")).encode(
-        x=alt.X("t:O", sort=labels, title=None, axis=alt.Axis(labelAngle=0))
+        x=alt.X("t:O", sort=labels, title=None, axis=_month_axis())
     )
     colours = [*SECTORS, *SECTORS][: len(names)]
     bars = base.mark_bar(stroke="white", strokeWidth=0.5).encode(

@@ -8,7 +8,10 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from wateralloc.report.charts.style import LACK, SOFT, WATER, Drawing, compact
+from wateralloc.report.charts.style import INK, LACK, SOFT, WATER, Drawing, compact
+
+ROW, BAR = 40, 16
+"""Heights of a row, its label above its bar, and of the bar [px]."""
 
 
 def waterfall(
@@ -39,19 +42,21 @@ def waterfall(
             zip(labels, starts, widths, kinds, strict=True)
         )
     ]  # fmt: skip
-    base = drawing.chart(rows).encode(
-        y=alt.Y("n:N", sort=alt.SortField("o"), title=None,
-                axis=alt.Axis(domain=False, ticks=False, grid=False, labelLimit=250)),
-    )  # fmt: skip
-    scale = alt.Scale(domain=[0, 1.15 * requested], nice=False)
-    bars = base.mark_bar().encode(
-        x=alt.X("a:Q", title=unit, scale=scale),
+    base = drawing.chart(rows).encode(y=alt.Y("o:O", axis=None))
+    scale = alt.Scale(domain=[0, 1.25 * requested], nice=False)
+    bars = base.mark_bar(height=BAR, yOffset=BAR / 2).encode(
+        x=alt.X("a:Q", title=unit, scale=scale, axis=alt.Axis(tickCount=5)),
         x2="z:Q",
         color=alt.Color("k:N", legend=None, scale=alt.Scale(
             domain=["asked", "taken", "given"], range=[SOFT, LACK, WATER])),
         tooltip=[alt.Tooltip("n:N", title=" "), alt.Tooltip("v:Q", title=unit, format=",.4~r")],
     )  # fmt: skip
-    numbers = base.mark_text(align="left", dx=4, aria=False).encode(
+    numbers = base.mark_text(align="left", dx=4, dy=BAR / 2, aria=False).encode(
         x=alt.X("z:Q", scale=scale), text=alt.Text("v:Q", format=",.4~r")
     )
-    return drawing.finish([bars, numbers], title, 26 * len(rows), description=f"{title} [{unit}]")
+    names = base.mark_text(
+        align="left", dx=2, dy=-BAR / 2, color=INK, aria=False, limit=alt.ExprRef("width")
+    ).encode(x=alt.XDatum(0, scale=scale), text="n:N")
+    return drawing.finish(
+        [bars, numbers, names], title, ROW * len(rows), description=f"{title} [{unit}]"
+    )

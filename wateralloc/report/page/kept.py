@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from wateralloc.errors import CaseError, Fault, InputError, Position, shown
 from wateralloc.report.charts.shortage import waterfall
+from wateralloc.report.page.model import with_powers
 from wateralloc.results.store import replacing
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Told:
         """Waterfall by language."""
         return {
             lang: waterfall(
-                self.title[lang], self.unit[lang], self.labels[lang], self.taken,
+                self.title[lang], with_powers(self.unit[lang]), self.labels[lang], self.taken,
                 self.requested, self.delivered, lang,
             )
             for lang in LANGUAGES

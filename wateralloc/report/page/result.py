@@ -27,6 +27,8 @@ from wateralloc.report.page.model import (
     Figure,
     Figures,
     Grid,
+    Laid,
+    Line,
     Markdown,
     Page,
     Paragraph,
@@ -36,6 +38,7 @@ from wateralloc.report.page.model import (
     Text,
     grid_of_frame,
     grid_of_tabulation,
+    with_powers,
 )  # fmt: skip
 from wateralloc.report.page.render import library, markdown, render
 from wateralloc.report.page.words import WORDS, say
@@ -268,10 +271,11 @@ class _Report:
             yield say("no rules")
             return
         broken = [name for name in names if not kept[:, label == name].all()]
+        if not broken:
+            yield say("all kept", all=str(len(names)))
+            return
         yield say("rules kept", all=str(len(names)), kept=str(len(names) - len(broken)))
-        if broken:
-            yield {lang: WORDS["rules broken"][lang].format(", ".join(broken))
-                   for lang in LANGUAGES}  # fmt: skip
+        yield {lang: WORDS["rules broken"][lang].format(", ".join(broken)) for lang in LANGUAGES}
 
     def allocation(self) -> Iterator[Block]:
         if not self.view.dataset.sizes["demand"]:
@@ -384,9 +388,8 @@ class _Report:
         else:
             yield Paragraph(say("why lead"))
             for k, one in enumerate(self.kept.explanations or ()):
-                yield Paragraph(one.title, "heading")
                 yield Figures([Figure(f"why-{k}", one.charts, None, True)])
-                yield Paragraph(one.text, "verbatim")
+                yield Laid({lang: _lines(said) for lang, said in one.text.items()})
 
     def metrics(self) -> Iterator[Block]:
         if self.view.dataset.sizes["demand"]:
@@ -445,7 +448,9 @@ class _Report:
             if not rounds or number == "1":
                 optima.setdefault(goal, []).append((float(value), str(unit)))
         rows = tuple(
-            _row(goal, localised(float(np.mean([v for v, _ in of])), 4, lang), of[0][1])
+            _row(
+                goal, localised(float(np.mean([v for v, _ in of])), 4, lang), with_powers(of[0][1])
+            )
             for goal, of in optima.items()
         )
         heads = tuple(WORDS[key][lang] for key in ("goal", "optimum", "unit"))
@@ -525,6 +530,23 @@ def _share(value: float) -> Text:
 def _day(day: Any, lang: str) -> str:
     text = str(np.datetime64(day, "D"))
     return text if lang == "en" else "/".join(reversed(text.split("-")))
+
+
+def _lines(text: str) -> list[Line]:
+    r"""Lines of an explanation below its heading, which is its first line.
+
+    >>> _lines("Ha Noi\nshort\n\n  asked  7.5  what is asked\n")[-1]
+    Line(cells=('asked', '7.5', 'what is asked'), depth=1, after_gap=True)
+    """
+    lines: list[Line] = []
+    is_after_gap = False
+    for line in with_powers(text).splitlines()[1:]:
+        cells = tuple(re.split(r" {2,}", line.strip()))
+        if cells != ("",):
+            depth = min(2, (len(line) - len(line.lstrip()) + 1) // 2)
+            lines.append(Line(cells, depth, is_after_gap))
+        is_after_gap = cells == ("",)
+    return lines
 
 
 def _row(*cells: str) -> Row:

@@ -65,6 +65,10 @@ WORDS: dict[str, Text] = {
         "vi": "Được cấp ít nhất: trong các ngành là {sector} ({sector_share} nhu cầu), trong "
         "các tỉnh là {province} ({province_share}).",
     },
+    "all kept": {
+        "en": "All {all} rules are kept, in all periods of all members.",
+        "vi": "Cả {all} quy tắc đều được tuân thủ trong mọi thời đoạn của mọi kịch bản.",
+    },
     "rules kept": {
         "en": "Of {all} rules {kept} are kept in all periods of all members.",
         "vi": "Trong {all} quy tắc, {kept} quy tắc được giữ trong mọi thời đoạn, mọi kịch bản.",
