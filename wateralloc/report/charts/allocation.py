@@ -33,14 +33,12 @@ WORDS = {
     "deficits": {"en": "Deficit of each member", "vi": "Thiếu hụt của từng kịch bản thủy văn"},
     "a year": {"en": "hm³ a year", "vi": "triệu m³/năm"},
     "member": {"en": "Member", "vi": "Kịch bản"},
-    "members": {"en": "members, from the largest deficit", "vi": "kịch bản, từ thiếu hụt lớn nhất"},
+    "members": {"en": "members, from the largest deficit",
+                "vi": "kịch bản, xếp từ thiếu hụt lớn nhất"},
     "region": {"en": "Region", "vi": "Vùng"},
     "energy": {"en": "Energy by month", "vi": "Điện lượng theo tháng"},
     "plant": {"en": "Plant", "vi": "Nhà máy"},
     "GWh": {"en": "GWh", "vi": "GWh"},
-    "year": {"en": "Year", "vi": "Năm"},
-    "of year": {"en": "by month", "vi": "theo tháng"},
-    "by year": {"en": "by year", "vi": "theo năm"},
 }  # fmt: skip
 MONTHS = {
     "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),

@@ -26,8 +26,8 @@ from wateralloc.units import HM3_PER_M3
 WORDS = {
     "storage": {"en": "storage", "vi": "dung tích trữ"},
     "hm3": {"en": "hm³", "vi": "triệu m³"},
-    "largest": {"en": "largest storage by date", "vi": "dung tích lớn nhất theo ngày"},
-    "least": {"en": "least storage by date", "vi": "dung tích nhỏ nhất theo ngày"},
+    "largest": {"en": "largest storage by date", "vi": "dung tích lớn nhất cho phép"},
+    "least": {"en": "least storage by date", "vi": "dung tích nhỏ nhất cho phép"},
     "flow": {"en": "flow", "vi": "lưu lượng"},
     "level": {"en": "river level", "vi": "mực nước sông"},
     "by": {"en": "by the flow at", "vi": "theo lưu lượng tại"},

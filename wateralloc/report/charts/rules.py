@@ -18,14 +18,14 @@ from wateralloc.report.charts.traces import time_axis
 from wateralloc.report.charts.view import View
 
 WORDS = {
-    "title": {"en": "Rules kept and broken", "vi": "Quy tắc được giữ và bị vi phạm"},
+    "title": {"en": "Rules kept and broken", "vi": "Quy tắc được tuân thủ và bị vi phạm"},
     "share": {"en": "Share of members that break it", "vi": "Tỷ lệ kịch bản vi phạm"},
     "rule": {"en": "Rule", "vi": "Quy tắc"},
     "from": {"en": "From", "vi": "Từ"},
     "to": {"en": "To", "vi": "Đến"},
     "worst": {"en": "Largest shortfall of all members",
-              "vi": "Thiếu nhiều nhất trong các kịch bản"},
-    "kept": {"en": "kept", "vi": "giữ"},
+              "vi": "Mức thiếu lớn nhất trong các kịch bản"},
+    "kept": {"en": "kept", "vi": "tuân thủ"},
 }  # fmt: skip
 WINDOWS = 150
 """Windows of a rule that are drawn one by one; more are drawn by the month, or by the year."""

@@ -26,8 +26,6 @@ from wateralloc.report.charts.style import (
 from wateralloc.report.charts.view import View
 
 WORDS = {
-    "range": {"en": "least to largest of the members", "vi": "nhỏ nhất đến lớn nhất"},
-    "most": {"en": "10–90 % of the members", "vi": "10–90 % số kịch bản"},
     "median": {"en": "median", "vi": "trung vị"},
     "chosen": {"en": "chosen member", "vi": "kịch bản được chọn"},
     "value": {"en": "result", "vi": "kết quả"},

@@ -28,7 +28,7 @@ MANY_PROGRAMS = {
     "en": "Shortages are explained where the whole horizon is in one program. For the same case "
     "with all in sight: wateralloc explain with --set foresight=perfect.",
     "vi": "Chỉ giải thích được khi toàn bộ thời gian nằm trong một bài toán. Với cùng trường hợp, "
-    "biết trước tất cả: wateralloc explain với --set foresight=perfect.",
+    "khi biết trước toàn bộ: wateralloc explain với --set foresight=perfect.",
 }
 
 
