@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
+
+import vl_convert as vlc
 
 from tests.basins import month_starts
 from tests.small import at_fixed_lines, make_case
 from wateralloc.case import Case
 from wateralloc.foresight.perfect import solve_perfect
+from wateralloc.report.charts.style import take_apart
 from wateralloc.results import Results, collect
 
 M3S = 1 / 0.0864
@@ -143,3 +148,28 @@ def _demand(
         "name": name, "node": node, "sector": sector, "region": region, "province": province,
         "demand_hm3_day": daily, "name_en": en, "name_vi": vi,
     }  # fmt: skip
+
+
+def drawn(chart: Any) -> dict[str, str]:
+    """What is drawn, as a screen reader says it: the label of each mark, of axes and legends.
+
+    A label ``name: number`` is told by its name; two marks must not say the same.
+    """
+    spec, rows = take_apart(chart)
+    svg = vlc.vegalite_to_svg(spec | {"datasets": rows})
+    said = [unescape(label) for label in re.findall(r'aria-label="([^"]*)"', svg)]
+    found = [label.rpartition(": ") for label in said]
+    names = [name for name, _, _ in found if name]
+    assert len(names) == len(set(names)), names
+    return {name or number: number for name, _, number in found}
+
+
+def number(text: str) -> float:
+    """A number of an English chart, a share where it is in percent."""
+    plain = text.replace(",", "").replace("\N{MINUS SIGN}", "-").split(" ")[0]
+    return float(plain[:-1]) / 100 if plain.endswith("%") else float(plain)
+
+
+def rows_of(chart: Any) -> list[dict[str, Any]]:
+    """Rows of all data of a chart."""
+    return [row for rows in chart.datasets.values() for row in rows]

@@ -117,6 +117,7 @@ def heat_map(view: View) -> Any:
             *computed(
                 v="datum.v[member]", d="datum.d[member]", l="datum.l[member]",
                 text="datum.v >= 0.9995 ? '' : format(datum.v * 100, '.0f')",
+                said="datum.p + ', ' + datum.t + ': ' + format(datum.v, '.1%')",
             ),
             classed("v", SHORTAGE_FROM),
         )
@@ -129,6 +130,7 @@ def heat_map(view: View) -> Any:
     title = view.say(WORDS, "satisfaction")
     cells = base.mark_rect(stroke="white", strokeWidth=1.5, cornerRadius=2).encode(
         color=class_colour(SHORTAGE_FROM, SHORTAGE, title, last="100 %"),
+        description="said:N",
         tooltip=[
             alt.Tooltip("p:N", title=view.say(WORDS, "province")),
             alt.Tooltip("t:O", title=view.say(WORDS, "month")),
@@ -185,7 +187,13 @@ def member_deficits(view: View) -> Any:
     unit = view.say(WORDS, "a year")
     axis = alt.Axis(labelAngle=-60, labelOverlap=True) if is_named else None
     chart = (
-        drawing.chart(data, *computed(v="datum.v[season]"))
+        drawing.chart(
+            data,
+            *computed(
+                v="datum.v[season]",
+                said="datum.n + ', ' + datum.r + ': ' + format(datum.v, ',.4~r')",
+            ),
+        )
         .mark_bar()
         .encode(
             x=alt.X(
@@ -195,6 +203,7 @@ def member_deficits(view: View) -> Any:
             y=alt.Y("v:Q", title=unit),
             color=alt.Color("r:N", sort=names, title=None,
                             scale=alt.Scale(domain=names, range=[LACK, *SECTORS])),
+            description="said:N",
             tooltip=[
                 alt.Tooltip("n:N", title=view.say(WORDS, "member")),
                 alt.Tooltip("r:N", title=view.say(WORDS, "region")),
@@ -223,13 +232,18 @@ def energy(view: View) -> Any:
         {"p": names[place], "o": place, "t": label, "v": compact(values[:, j, k])}
         for place, k in enumerate(most) for j, label in enumerate(labels)
     ]  # fmt: skip
-    base = drawing.chart(data, *computed(v="datum.v[member]")).encode(
-        x=alt.X("t:O", sort=labels, title=None, axis=_month_axis())
-    )
+    base = drawing.chart(
+        data,
+        *computed(
+            v="datum.v[member]",
+            said="datum.p + ', ' + datum.t + ': ' + format(datum.v, ',.4~r') + ' GWh'",
+        ),
+    ).encode(x=alt.X("t:O", sort=labels, title=None, axis=_month_axis()))
     colours = [*SECTORS, *SECTORS][: len(names)]
     bars = base.mark_bar(stroke="white", strokeWidth=0.5).encode(
         y=alt.Y("v:Q", title="GWh"),
         order=alt.Order("o:Q"),
+        description="said:N",
         color=alt.Color("p:N", sort=names, title=None,
                         scale=alt.Scale(domain=names, range=colours)),
         tooltip=[

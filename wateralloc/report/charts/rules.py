@@ -47,7 +47,11 @@ def rules(view: View) -> Any:
     chart = (
         drawing.chart(
             rows,
-            *computed(v=chosen, t0=day.format("a"), t1=day.format("z")),
+            *computed(
+                v=chosen, t0=day.format("a"), t1=day.format("z"),
+                said=f"datum.r + ', ' + timeFormat(datum.t0, '{form}') + ': ' + "
+                "format(datum.v, '.1%')",
+            ),
             classed("v", SHARES),
         )
         .mark_rect(stroke="white", strokeWidth=0.7)
@@ -57,6 +61,7 @@ def rules(view: View) -> Any:
             y=alt.Y("r:N", sort=names, title=None, axis=alt.Axis(
                 domain=False, ticks=False, labelLimit=alt.ExprRef("width < 300 ? 110 : 220"))),
             color=class_colour(SHARES, COLOURS, say["share"], first=say["kept"]),
+            description="said:N",
             tooltip=[
                 alt.Tooltip("r:N", title=say["rule"]),
                 alt.Tooltip("t0:T", title=say["from"], format=form),
