@@ -59,6 +59,8 @@ SERVICE = ("volume_reliability", "time_reliability", "resilience", "vulnerabilit
            "shortage_index", "sustainability_geometric")  # fmt: skip
 """Measures that are shown; the first ones are shares."""
 N_SHARES = 4
+GOAL_UNITS = {"fraction of demand": {"vi": "phần của nhu cầu"}, "level": {"vi": "mức"}}
+"""Units of optima that are words."""
 KINDS = ("stated", "derived", "estimate")
 """What a figure of a basin can be."""
 
@@ -103,7 +105,7 @@ def write(
 
 def is_short(results: Results) -> bool:
     """Whether any user lacks more than rounding would."""
-    return float(results.dataset["deficit"].max()) > ALL_SERVED
+    return bool((results.dataset["deficit"] > ALL_SERVED).any())
 
 
 def make_page(results: Results, *, kept: Kept | None = None, day: date | None = None) -> Page:
@@ -165,7 +167,7 @@ class _Report:
         return [
             {
                 lang: f"{WORDS['case'][lang]} {manifest['case']} · {WORDS['basin'][lang]} "
-                f"{manifest['basin']} · {size['members']} {WORDS['members'][lang]} · "
+                f"{manifest['basin']} · {self.members[lang]} · "
                 f"{size['periods']} {WORDS['periods'][lang]}, {_day(edges[0], lang)} – "
                 f"{_day(edges[-1] - 1, lang)}"
                 for lang in LANGUAGES
@@ -177,6 +179,15 @@ class _Report:
                 for lang in LANGUAGES
             },
         ]
+
+    @cached_property
+    def members(self) -> Text:
+        """How many members there are."""
+        n = len(self.view.members)
+        return {
+            lang: WORDS["n members"][lang].format(n) if n > 1 else WORDS["one member"][lang]
+            for lang in LANGUAGES
+        }
 
     @property
     def warnings(self) -> list[Text]:
@@ -235,15 +246,11 @@ class _Report:
     def _sentences(self, found: _Totals) -> Iterator[Text]:
         view = self.view
         n = len(view.members)
-        members = {
-            lang: WORDS["n members"][lang].format(n) if n > 1 else WORDS["one member"][lang]
-            for lang in LANGUAGES
-        }
         users = str(view.dataset.sizes["demand"])
         if not is_short(self.results):
-            yield say("all served", users=users, members=members)
+            yield say("all served", users=users, members=self.members)
         else:
-            mean = {lang: WORDS["mean"][lang].format(members[lang]) for lang in LANGUAGES}
+            mean = {lang: WORDS["mean"][lang].format(self.members[lang]) for lang in LANGUAGES}
             yield say(
                 "some lack", users=users, asked=_number(found.asked), given=_number(found.given),
                 share=_share(found.share), lack=_number(found.lack), mean=mean,
@@ -449,7 +456,9 @@ class _Report:
                 optima.setdefault(goal, []).append((float(value), str(unit)))
         rows = tuple(
             _row(
-                goal, localised(float(np.mean([v for v, _ in of])), 4, lang), with_powers(of[0][1])
+                goal,
+                localised(float(np.mean([value for value, _ in of])), 4, lang),
+                GOAL_UNITS.get(of[0][1], {}).get(lang) or with_powers(of[0][1]),
             )
             for goal, of in optima.items()
         )

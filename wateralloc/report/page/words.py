@@ -7,7 +7,6 @@ from wateralloc.report.page.model import Text
 WORDS: dict[str, Text] = {
     "case": {"en": "Case", "vi": "Trường hợp"},
     "basin": {"en": "basin", "vi": "lưu vực"},
-    "members": {"en": "members", "vi": "kịch bản thủy văn"},
     "periods": {"en": "periods", "vi": "thời đoạn"},
     "made": {"en": "made on", "vi": "lập ngày"},
     "inputs": {"en": "inputs (SHA-256)", "vi": "dữ liệu đầu vào (SHA-256)"},
@@ -42,8 +41,8 @@ WORDS: dict[str, Text] = {
     "per year": {"en": "hm³ a year", "vi": "triệu m³/năm"},
     "energy per year": {"en": "GWh a year", "vi": "GWh/năm"},
     "all served": {
-        "en": "All {users} users are served in full, in every period of each of the {members}.",
-        "vi": "Tất cả {users} hộ dùng nước được cấp đủ trong mọi thời đoạn của {members}.",
+        "en": "All users ({users}) are served in full, in every period of {members}.",
+        "vi": "Tất cả hộ dùng nước ({users}) được cấp đủ trong mọi thời đoạn của {members}.",
     },
     "some lack": {
         "en": "{users} users ask for {asked} hm³ a year and are given {given}: {share} of it. "
