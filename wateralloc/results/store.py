@@ -119,7 +119,7 @@ class Results:
         InputError
             There is none, or it is damaged.
         """
-        folder = Path(folder)
+        folder = Path(os.path.abspath(folder))  # noqa: PTH100 - "." has no name to stand beside
         _recover(folder)
         if not folder.exists():
             _refuse(folder, "does not exist; run the case first, or name another folder", "E101")

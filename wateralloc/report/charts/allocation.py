@@ -14,6 +14,8 @@ from wateralloc.report.charts.style import (
     SHORTAGE,
     SHORTAGE_FROM,
     Drawing,
+    class_colour,
+    classed,
     compact,  # fmt: skip
     computed,
     kept,
@@ -31,14 +33,12 @@ WORDS = {
     "deficits": {"en": "Deficit of each member", "vi": "Thiếu hụt của từng kịch bản thủy văn"},
     "a year": {"en": "hm³ a year", "vi": "triệu m³/năm"},
     "member": {"en": "Member", "vi": "Kịch bản"},
-    "members": {"en": "members, from the largest deficit", "vi": "kịch bản, từ thiếu hụt lớn nhất"},
+    "members": {"en": "members, from the largest deficit",
+                "vi": "kịch bản, xếp từ thiếu hụt lớn nhất"},
     "region": {"en": "Region", "vi": "Vùng"},
     "energy": {"en": "Energy by month", "vi": "Điện lượng theo tháng"},
     "plant": {"en": "Plant", "vi": "Nhà máy"},
     "GWh": {"en": "GWh", "vi": "GWh"},
-    "year": {"en": "Year", "vi": "Năm"},
-    "of year": {"en": "by month", "vi": "theo tháng"},
-    "by year": {"en": "by year", "vi": "theo năm"},
 }  # fmt: skip
 MONTHS = {
     "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
@@ -117,21 +117,20 @@ def heat_map(view: View) -> Any:
             *computed(
                 v="datum.v[member]", d="datum.d[member]", l="datum.l[member]",
                 text="datum.v >= 0.9995 ? '' : format(datum.v * 100, '.0f')",
+                said="datum.p + ', ' + datum.t + ': ' + format(datum.v, '.1%')",
             ),
+            classed("v", SHORTAGE_FROM),
         )
         .encode(
             x=alt.X("t:O", sort=labels, title=None,
-                    axis=alt.Axis(orient="top", labelAngle=0, domain=False, ticks=False)),
+                    axis=_month_axis(orient="top", domain=False, ticks=False)),
             y=alt.Y("p:N", sort=names, title=None, axis=alt.Axis(domain=False, ticks=False)),
         )
     )  # fmt: skip
     title = view.say(WORDS, "satisfaction")
-    scale = alt.Scale(type="threshold", domain=list(SHORTAGE_FROM), range=list(SHORTAGE))
     cells = base.mark_rect(stroke="white", strokeWidth=1.5, cornerRadius=2).encode(
-        color=alt.Color(
-            "v:Q", scale=scale, title=title,
-            legend=alt.Legend(format=".0%", gradientLength=220, gradientThickness=12),
-        ),
+        color=class_colour(SHORTAGE_FROM, SHORTAGE, title, last="100 %"),
+        description="said:N",
         tooltip=[
             alt.Tooltip("p:N", title=view.say(WORDS, "province")),
             alt.Tooltip("t:O", title=view.say(WORDS, "month")),
@@ -146,6 +145,16 @@ def heat_map(view: View) -> Any:
     )
     title = f"{title}, {view.say(WORDS, 'by month')}"
     return drawing.finish([cells, numbers], title, max(60, 19 * len(order)))
+
+
+def _month_axis(**more: Any) -> Any:
+    """Axis of months; where there is little room their names are short and small."""
+    return alt.Axis(
+        labelAngle=0,
+        labelFontSize=alt.ExprRef("width < 480 ? 8 : 11"),
+        labelExpr="width < 480 ? replace(datum.label, 'th. ', '') : datum.label",
+        **more,
+    )
 
 
 def _season_place(view: View, month: int) -> int:
@@ -178,7 +187,13 @@ def member_deficits(view: View) -> Any:
     unit = view.say(WORDS, "a year")
     axis = alt.Axis(labelAngle=-60, labelOverlap=True) if is_named else None
     chart = (
-        drawing.chart(data, *computed(v="datum.v[season]"))
+        drawing.chart(
+            data,
+            *computed(
+                v="datum.v[season]",
+                said="datum.n + ', ' + datum.r + ': ' + format(datum.v, ',.4~r')",
+            ),
+        )
         .mark_bar()
         .encode(
             x=alt.X(
@@ -188,6 +203,7 @@ def member_deficits(view: View) -> Any:
             y=alt.Y("v:Q", title=unit),
             color=alt.Color("r:N", sort=names, title=None,
                             scale=alt.Scale(domain=names, range=[LACK, *SECTORS])),
+            description="said:N",
             tooltip=[
                 alt.Tooltip("n:N", title=view.say(WORDS, "member")),
                 alt.Tooltip("r:N", title=view.say(WORDS, "region")),
@@ -216,13 +232,18 @@ def energy(view: View) -> Any:
         {"p": names[place], "o": place, "t": label, "v": compact(values[:, j, k])}
         for place, k in enumerate(most) for j, label in enumerate(labels)
     ]  # fmt: skip
-    base = drawing.chart(data, *computed(v="datum.v[member]")).encode(
-        x=alt.X("t:O", sort=labels, title=None, axis=alt.Axis(labelAngle=0))
-    )
+    base = drawing.chart(
+        data,
+        *computed(
+            v="datum.v[member]",
+            said="datum.p + ', ' + datum.t + ': ' + format(datum.v, ',.4~r') + ' GWh'",
+        ),
+    ).encode(x=alt.X("t:O", sort=labels, title=None, axis=_month_axis()))
     colours = [*SECTORS, *SECTORS][: len(names)]
     bars = base.mark_bar(stroke="white", strokeWidth=0.5).encode(
         y=alt.Y("v:Q", title="GWh"),
         order=alt.Order("o:Q"),
+        description="said:N",
         color=alt.Color("p:N", sort=names, title=None,
                         scale=alt.Scale(domain=names, range=colours)),
         tooltip=[

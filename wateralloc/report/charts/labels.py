@@ -34,7 +34,7 @@ def place_labels(
 
     Examples
     --------
-    >>> place_labels(np.array([[10.0, 50], [40, 50], [70, 50]]), ["Hoa Binh", "", "X"], (200, 100))
+    >>> place_labels(np.array([[30.0, 50], [60, 50], [90, 50]]), ["Hoa Binh", "", "X"], (200, 100))
     ['above', None, 'right']
     """
     taken = [(x - NEAR, y - NEAR, x + NEAR, y + NEAR) for x, y in points]

@@ -18,6 +18,8 @@ from wateralloc.report.charts.style import (
     WATER,
     WIDTH,
     Drawing,
+    class_colour,
+    classed,
     compact,  # fmt: skip
     computed,
     shown_if,
@@ -146,7 +148,13 @@ def _network(
     x = {"axis": None, "scale": alt.Scale(domain=[x0, x1], nice=False, zero=False)}
     y = {"axis": None, "scale": alt.Scale(domain=[y0, y1], nice=False, zero=False)}
     lines = (
-        drawing.chart(links, *computed(v="datum.v[season][member]"))
+        drawing.chart(
+            links,
+            *computed(
+                v="datum.v[season][member]",
+                said="datum.name + ': ' + format(datum.v, ',.4~r') + ' m³/s'",
+            ),
+        )
         .mark_rule(color=WATER, strokeCap="round")
         .encode(
             x=alt.X("x0:Q", **x), x2="x1:Q", y=alt.Y("y0:Q", **y), y2="y1:Q",
@@ -158,17 +166,21 @@ def _network(
                 alt.Tooltip("name:N", title=view.say(WORDS, "link")),
                 alt.Tooltip("v:Q", title=view.say(WORDS, "flow"), format=",.4~r"),
             ],
+            description="said:N",
         )
     )  # fmt: skip
     base = drawing.chart(
         nodes,
         *computed(
-            s="datum.s[season][member]", d="datum.d[season][member]", l="datum.l[season][member]"
+            s="datum.s[season][member]",
+            d="datum.d[season][member]",
+            l="datum.l[season][member]",
+            said="datum.name + (datum.d > 0 ? ': ' + format(datum.s, '.1%') : '')",
         ),
-    ).encode(x=alt.X("x:Q", **x), y=alt.Y("y:Q", **y))
+        classed("s", SHORTAGE_FROM),
+    ).encode(x=alt.X("x:Q", **x), y=alt.Y("y:Q", **y), description="said:N")
     kinds = list(dict.fromkeys(node["kind"] for node in nodes))
     tips = [alt.Tooltip("name:N", title=view.say(WORDS, "node"))]
-    scale = alt.Scale(type="threshold", domain=list(SHORTAGE_FROM), range=list(SHORTAGE))
     size = alt.ExprRef("width < 480 ? 40 : 90")
     shape = alt.Shape(
         "kind:N", legend=None,
@@ -180,9 +192,8 @@ def _network(
     )
     served = points.transform_filter("datum.d > 0").encode(
         shape=shape,
-        color=alt.Color(
-            "s:Q", scale=scale, title=view.say(WORDS, "satisfaction"),
-            legend=alt.Legend(format=".0%", gradientLength=220, gradientThickness=12),
+        color=class_colour(
+            SHORTAGE_FROM, SHORTAGE, view.say(WORDS, "satisfaction"), last="100 %"
         ),
         tooltip=[
             *tips,

@@ -26,8 +26,8 @@ from wateralloc.units import HM3_PER_M3
 WORDS = {
     "storage": {"en": "storage", "vi": "dung tích trữ"},
     "hm3": {"en": "hm³", "vi": "triệu m³"},
-    "largest": {"en": "largest storage by date", "vi": "dung tích lớn nhất theo ngày"},
-    "least": {"en": "least storage by date", "vi": "dung tích nhỏ nhất theo ngày"},
+    "largest": {"en": "largest storage by date", "vi": "dung tích lớn nhất cho phép"},
+    "least": {"en": "least storage by date", "vi": "dung tích nhỏ nhất cho phép"},
     "flow": {"en": "flow", "vi": "lưu lượng"},
     "level": {"en": "river level", "vi": "mực nước sông"},
     "by": {"en": "by the flow at", "vi": "theo lưu lượng tại"},
@@ -41,6 +41,8 @@ WORDS = {
 MOST_DRAWN = 12
 """Reservoirs, or places on the river, that are drawn unasked; the largest."""
 SHARES = np.linspace(0.0, 1.0, 101)
+FEW_DECADES = 300
+"""Ratio of the largest flow to the least below which an axis has several numbers in a decade."""
 ALIKE = 1e-6
 """Relative difference up to which a rule speaks of the flow or storage that is drawn."""
 
@@ -145,12 +147,9 @@ def duration(view: View, node: str) -> Any:
     names = [view.say(WORDS, "all"), view.say(WORDS, "chosen")]
     names = names if view.is_ensemble else [view.say(WORDS, "value")]
     tint = colour(names, [WATER, DEEP] if view.is_ensemble else [WATER])
-    x = alt.X("p:Q", title=view.say(WORDS, "exceeded"), axis=alt.Axis(format=".0%"))
-    is_log = values.min() > 0
-    y = alt.Y(
-        "v:Q", title="m³/s", scale=alt.Scale(type="log" if is_log else "linear", nice=False),
-        axis=alt.Axis(tickCount=4),
-    )  # fmt: skip
+    x = alt.X("p:Q", title=view.say(WORDS, "exceeded"), axis=alt.Axis(format=".0%"),
+              scale=alt.Scale(domain=[0, 1]))  # fmt: skip
+    y = alt.Y("v:Q", title="m³/s", **_flow_axis(float(values.min()), float(values.max())))
     layers = []
     if view.is_ensemble:
         pooled = [
@@ -173,6 +172,20 @@ def duration(view: View, node: str) -> Any:
     )
     title = f"{view.name('node', node)}: {view.say(WORDS, 'duration')}"
     return drawing.finish(layers, title, 190, description=f"{title} [m³/s]")
+
+
+def _flow_axis(low: float, high: float) -> dict[str, Any]:
+    """Scale and axis of flows: logarithmic, with round numbers, where none is zero."""
+    if low <= 0:
+        scale = alt.Scale(domain=[0, high if high > 0 else 1.0], nice=True)
+        return {"scale": scale, "axis": alt.Axis(tickCount=4)}
+    high = max(high, 1.01 * low)
+    steps = (1, 2, 5) if high / low < FEW_DECADES else (1,)
+    first, last = (int(np.floor(np.log10(of))) for of in (low, high))
+    ticks = [step * 10.0**k for k in range(first, last + 1) for step in steps]
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    scale = alt.Scale(type="log", domain=[low, high], nice=False)
+    return {"scale": scale, "axis": alt.Axis(values=ticks, format=",.4~r") if ticks else alt.Axis()}
 
 
 def _curve(

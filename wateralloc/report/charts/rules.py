@@ -10,21 +10,22 @@ import numpy as np
 from wateralloc.report.charts.style import (
     GOOD,
     Drawing,  # fmt: skip
+    class_colour,
+    classed,
     computed,
 )
 from wateralloc.report.charts.traces import time_axis
 from wateralloc.report.charts.view import View
 
 WORDS = {
-    "title": {"en": "Rules kept and broken", "vi": "Quy tắc được giữ và bị vi phạm"},
-    "share": {"en": "Share of members in which it is broken",
-              "vi": "Tỷ lệ kịch bản bị vi phạm"},
+    "title": {"en": "Rules kept and broken", "vi": "Quy tắc được tuân thủ và bị vi phạm"},
+    "share": {"en": "Share of members that break it", "vi": "Tỷ lệ kịch bản vi phạm"},
     "rule": {"en": "Rule", "vi": "Quy tắc"},
     "from": {"en": "From", "vi": "Từ"},
     "to": {"en": "To", "vi": "Đến"},
     "worst": {"en": "Largest shortfall of all members",
-              "vi": "Thiếu nhiều nhất trong các kịch bản"},
-    "kept": {"en": "kept", "vi": "giữ"},
+              "vi": "Mức thiếu lớn nhất trong các kịch bản"},
+    "kept": {"en": "kept", "vi": "tuân thủ"},
 }  # fmt: skip
 WINDOWS = 150
 """Windows of a rule that are drawn one by one; more are drawn by the month, or by the year."""
@@ -44,18 +45,23 @@ def rules(view: View) -> Any:
     day = "datetime(1970, 0, 1 + datum.{})"
     chosen = f"member < {first} ? datum.b : +slice(datum.k, member - {first}, member - {first} + 1)"
     chart = (
-        drawing.chart(rows, *computed(v=chosen, t0=day.format("a"), t1=day.format("z")))
+        drawing.chart(
+            rows,
+            *computed(
+                v=chosen, t0=day.format("a"), t1=day.format("z"),
+                said=f"datum.r + ', ' + timeFormat(datum.t0, '{form}') + ': ' + "
+                "format(datum.v, '.1%')",
+            ),
+            classed("v", SHARES),
+        )
         .mark_rect(stroke="white", strokeWidth=0.7)
         .encode(
             x=alt.X("t0:T", title=None, axis=time_axis(view, grid=False)),
             x2="t1:T",
             y=alt.Y("r:N", sort=names, title=None, axis=alt.Axis(
                 domain=False, ticks=False, labelLimit=alt.ExprRef("width < 300 ? 110 : 220"))),
-            color=alt.Color(
-                "v:Q", title=say["share"],
-                scale=alt.Scale(type="threshold", domain=list(SHARES), range=list(COLOURS)),
-                legend=alt.Legend(format=".0%", gradientLength=220, gradientThickness=12),
-            ),
+            color=class_colour(SHARES, COLOURS, say["share"], first=say["kept"]),
+            description="said:N",
             tooltip=[
                 alt.Tooltip("r:N", title=say["rule"]),
                 alt.Tooltip("t0:T", title=say["from"], format=form),

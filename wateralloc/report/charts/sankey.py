@@ -23,12 +23,11 @@ WORDS = {
               "vi": "Nước từ đâu đến và đi đâu"},
     "unit": {"en": "hm³ a year", "vi": "triệu m³/năm"},
     STORAGE: {"en": "Drawn from storage", "vi": "Lấy từ dung tích trữ"},
-    OTHER: {"en": "Rain on lakes, other", "vi": "Mưa trên hồ, nguồn khác"},
-    SEA: {"en": "Sea and outflow", "vi": "Ra biển, ra ngoài"},
+    OTHER: {"en": "Rain on lakes, other", "vi": "Mưa trên mặt hồ, nguồn khác"},
+    SEA: {"en": "Sea and outflow", "vi": "Ra biển, ra khỏi lưu vực"},
     LOSS: {"en": "Evaporation, losses", "vi": "Bốc hơi, tổn thất"},
-    STORED: {"en": "Into storage", "vi": "Tích vào hồ"},
+    STORED: {"en": "Into storage", "vi": "Tích trữ thêm"},
     "none": {"en": "No sub-basin named", "vi": "Không rõ tiểu lưu vực"},
-    "used": {"en": "used up", "vi": "tiêu hao"},
     "from": {"en": "From", "vi": "Từ"},
     "to": {"en": "To", "vi": "Đến"},
 }  # fmt: skip
@@ -37,7 +36,7 @@ LEAST = 1e-6
 GAP = 0.05
 """Room between two boxes, as a share of all water."""
 NARROW = 480
-"""Width [px] below which a label is without its number."""
+"""Width [px] below which labels stand inside the picture."""
 STEPS = 24
 """Pieces of the curve of a ribbon."""
 
@@ -83,7 +82,9 @@ def sankey(view: View) -> Any:
             use="uses[datum.u]",
         ),
     ]
-    across = alt.Scale(domain=[-0.42, 1.42], nice=False)
+    beside = f"width < {NARROW} ? 0.03 : 0.42"  # room for labels, which else stand inside
+    across = alt.Scale(domain=[alt.ExprRef(f"-({beside})"), alt.ExprRef(f"1 + ({beside})")],
+                       nice=False)  # fmt: skip
     x = alt.X("x:Q", axis=None, scale=across)
     y_scale = alt.Scale(reverse=True, zero=True, nice=False)
     y = {"axis": None, "scale": y_scale}
@@ -113,9 +114,9 @@ def sankey(view: View) -> Any:
         )
     )  # fmt: skip
     layers = [ribbons]
-    for side, at, ends, align, word in (
-        ("s", (-0.02, 0.0), ("l0", "l1"), "right", "source"),
-        ("u", (1.0, 1.02), ("r0", "r1"), "left", "use"),
+    for side, at, ends, aligns, edges, word in (
+        ("s", (-0.02, 0.0), ("l0", "l1"), ("left", "right"), (0.01, -0.03), "source"),
+        ("u", (1.0, 1.02), ("r0", "r1"), ("right", "left"), (0.99, 1.03), "use"),
     ):
         number = "format(datum.sum, ',.4~r')"
         sums = [("min", ends[0], "y0"), ("max", ends[1], "y1"), ("sum", "v", "sum")]
@@ -125,22 +126,24 @@ def sankey(view: View) -> Any:
              "aggregate": [{"op": op, "field": of, "as": name} for op, of, name in sums]},
             *computed(
                 x=str(at[0]), x2=str(at[1]), middle="(datum.y0 + datum.y1) / 2",
-                label=f"datum.{word} + (width < {NARROW} ? '' : '  ' + {number})",
-                edge=str(at[0] - 0.01 if side == "s" else at[1] + 0.01),
+                label=f"datum.{word} + '  ' + {number}",
+                edge=f"width < {NARROW} ? {edges[0]} : {edges[1]}",
             ),
         )  # fmt: skip
         layers.append(
             boxes.mark_rect(color=INK).encode(
                 x=x, x2="x2:Q", y=alt.Y("y0:Q", **y), y2="y1:Q",
+                description="label:N",
                 tooltip=[alt.Tooltip(f"{word}:N", title=" "),
                          alt.Tooltip("sum:Q", title=unit, format=",.4~r")],
             )
         )  # fmt: skip
         layers.append(
             boxes.mark_text(
-                align=align, baseline="middle", color=INK,
+                aria=False, align=alt.ExprRef(f"width < {NARROW} ? '{aligns[0]}' : '{aligns[1]}'"),
+                baseline="middle", color=INK,
                 fontSize=alt.ExprRef(f"width < {NARROW} ? 9 : 12"),
-                limit=alt.ExprRef("width * 0.235"),
+                limit=alt.ExprRef(f"width * (width < {NARROW} ? 0.48 : 0.235)"),
             ).encode(
                 x=alt.X("edge:Q", axis=None, scale=across), y=alt.Y("middle:Q", **y),
                 text="label:N",

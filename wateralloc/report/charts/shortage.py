@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,19 +10,8 @@ import numpy as np
 
 from wateralloc.report.charts.style import INK, LACK, SOFT, WATER, Drawing, compact
 
-WIDEST, LINE = 42, 13
-"""Characters of a line of a label, and its height [px]."""
-ONLY_LINE = 26
-"""Height of a bar whose label is one line [px]."""
-
-MIDDLE = {
-    "condition": {
-        "test": r"indexof(datum.label, '\n') > 0",
-        "expr": rf"{LINE / 2} * (1 - length(split(datum.label, '\n')))",
-    },
-    "value": 0,
-}
-"""Offset of a label of several lines, by which it is as far above its bar's middle as below."""
+ROW, BAR = 40, 16
+"""Heights of a row, its label above its bar, and of the bar [px]."""
 
 
 def waterfall(
@@ -48,32 +36,30 @@ def waterfall(
     widths = np.concatenate([[requested], taken, [delivered]])
     kinds = ["asked", *["taken"] * len(left), "given"]
     rows = [
-        {"o": k, "n": textwrap.fill(label, WIDEST), "a": compact(start),
+        {"o": k, "n": label, "a": compact(start),
          "z": compact(start + width), "v": compact(width), "k": kind}
         for k, (label, start, width, kind) in enumerate(
             zip(labels, starts, widths, kinds, strict=True)
         )
     ]  # fmt: skip
-    base = drawing.chart(rows).encode(
-        y=alt.Y("n:N", sort=alt.SortField("o"), title=None,
-                axis=alt.Axis(domain=False, ticks=False, grid=False, labelLimit=250,
-                              labelExpr=r"split(datum.label, '\n')", labelLineHeight=LINE,
-                              labelOffset=MIDDLE)),
-    )  # fmt: skip
-    scale = alt.Scale(domain=[0, 1.15 * requested], nice=False)
-    bars = base.mark_bar().encode(
-        x=alt.X("a:Q", title=unit, scale=scale),
+    base = drawing.chart(rows).encode(y=alt.Y("o:O", axis=None))
+    scale = alt.Scale(domain=[0, 1.25 * requested], nice=False)
+    bars = base.mark_bar(height=BAR, yOffset=BAR / 2).encode(
+        x=alt.X("a:Q", title=unit, scale=scale, axis=alt.Axis(tickCount=5)),
         x2="z:Q",
         color=alt.Color("k:N", legend=None, scale=alt.Scale(
             domain=["asked", "taken", "given"], range=[SOFT, LACK, WATER])),
         tooltip=[alt.Tooltip("n:N", title=" "), alt.Tooltip("v:Q", title=unit, format=",.4~r")],
     )  # fmt: skip
-    numbers = base.mark_text(align="left", dx=4, aria=False).encode(
+    numbers = base.mark_text(align="left", dx=4, dy=BAR / 2, aria=False).encode(
         x=alt.X("z:Q", scale=scale), text=alt.Text("v:Q", format=",.4~r")
     )
-    n_lines = max(row["n"].count("\n") for row in rows) + 1
-    height = max(ONLY_LINE, LINE * n_lines + 6) * len(rows)
-    return drawing.finish([bars, numbers], title, height, description=f"{title} [{unit}]")
+    names = base.mark_text(
+        align="left", dx=2, dy=-BAR / 2, color=INK, aria=False, limit=alt.ExprRef("width")
+    ).encode(x=alt.XDatum(0, scale=scale), text="n:N")
+    return drawing.finish(
+        [bars, numbers, names], title, ROW * len(rows), description=f"{title} [{unit}]"
+    )
 
 
 def divided(

@@ -190,6 +190,36 @@ def colour(names: Sequence[str], colours: Sequence[str], symbol: str = "stroke")
     )
 
 
+def classed(column: str, ends: Sequence[float]) -> dict[str, Any]:
+    """Transform: the class of a share, column ``class``: how many ends it reaches."""
+    reached = (f"(datum.{column} >= {end})" for end in ends)
+    return {"calculate": " + ".join(reached), "as": "class"}
+
+
+def class_colour(
+    ends: Sequence[float], colours: Sequence[str], title: str, first: str = "", last: str = ""
+) -> Any:
+    """Colour by class, as :func:`classed` gives it, with a legend of all classes.
+
+    Parameters
+    ----------
+    first, last : names of the first and the last class, where they are not those of a range
+    """
+    percent = [f"{100.0 * end:.0f}" for end in ends]
+    ranges = [f"{low}–{high} %" for low, high in zip(percent, [*percent[1:], "100"], strict=True)]
+    names = [first or f"< {percent[0]} %", *ranges[:-1], last or ranges[-1]]
+    return alt.Color(
+        "class:O",
+        title=title,
+        scale=alt.Scale(domain=list(range(len(names))), range=list(colours)),
+        legend=alt.Legend(
+            labelExpr=f"{json.dumps(names, ensure_ascii=False)}[datum.value]",
+            symbolType="square", symbolSize=130, symbolStrokeColor=SOFT, symbolStrokeWidth=0.5,
+            columns=alt.ExprRef("width < 230 ? 2 : width < 480 ? 3 : 6"),
+        ),
+    )  # fmt: skip
+
+
 def take_apart(chart: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Specification of a chart without its data, and the data.
 

@@ -26,8 +26,6 @@ from wateralloc.report.charts.style import (
 from wateralloc.report.charts.view import View
 
 WORDS = {
-    "range": {"en": "least to largest of the members", "vi": "nhỏ nhất đến lớn nhất"},
-    "most": {"en": "10–90 % of the members", "vi": "10–90 % số kịch bản"},
     "median": {"en": "median", "vi": "trung vị"},
     "chosen": {"en": "chosen member", "vi": "kịch bản được chọn"},
     "value": {"en": "result", "vi": "kết quả"},
@@ -87,9 +85,12 @@ def traces(
     colours = [WATER, DEEP] if view.is_ensemble else [WATER]
     names_of_all = [*names, *(one.name for one in limits)]
     tint = colour(names_of_all, [*colours, *COLOURS[: len(limits)]])
-    x = alt.X("t:T", axis=time_axis(view))
-    y_scale = alt.Scale(zero=from_zero, nice=True)
-    y = {"title": unit, "scale": y_scale}
+    x = alt.X(
+        "t:T",
+        axis=time_axis(view),
+        scale=alt.Scale(domain=[_moment(day) for day in (times[0], times[-1])]),
+    )
+    y = {"title": unit, "scale": alt.Scale(domain=_range(values, limits, from_zero), nice=True)}
     tip = alt.Tooltip("t:T", title=say["date"], format="%Y-%m-%d" if view.lang == "en" else
                       "%d/%m/%Y")  # fmt: skip
     layers = []
@@ -106,6 +107,20 @@ def traces(
     return drawing.finish(
         layers, title, 190, names={"days": day_numbers(times)}, description=f"{title} [{unit}]"
     )
+
+
+def _range(values: np.ndarray, limits: Sequence[Limit], from_zero: bool) -> list[float]:
+    """Least and largest of all that may be drawn, so that the axis stays whatever is chosen."""
+    drawn = np.concatenate([values.ravel(), *(one.values for one in limits)])
+    drawn = np.append(drawn, 0.0) if from_zero else drawn
+    low, high = float(np.nanmin(drawn)), float(np.nanmax(drawn))
+    return [low, high if high > low else low + 1.0]
+
+
+def _moment(day: Any) -> Any:
+    """Start of a day as an end of a scale."""
+    year, month, date = (int(part) for part in str(np.datetime64(day, "D")).split("-"))
+    return alt.DateTime(year=year, month=month, date=date)
 
 
 class HasEdges(Protocol):

@@ -37,11 +37,14 @@ class Traced:
 
 
 class _Water:
-    """What enters at each node, goes from node to node, and is used: volumes (member)."""
+    """What enters at each place, goes from place to place, and is used: volumes (member).
 
-    def __init__(self, n_members: int, nodes: int, sources: tuple[str, ...]) -> None:
+    Places are the nodes, and then the links.
+    """
+
+    def __init__(self, n_members: int, n_places: int, sources: tuple[str, ...]) -> None:
         self.sources = {name: k for k, name in enumerate(sources)}
-        self.entering = np.zeros((n_members, nodes, len(sources)))
+        self.entering = np.zeros((n_members, n_places, len(sources)))
         self.starts: list[int] = []
         self.ends: list[int] = []
         self.moved: list[np.ndarray] = []
@@ -58,10 +61,10 @@ class _Water:
     def use(self, node: int, use: str, volume: np.ndarray) -> None:
         self.used.append((node, use, volume))
 
-    def keep(self, node: int, change: np.ndarray, at: int | None = None) -> None:
-        """Store what there is more of at the end; what there is less of comes in at a node."""
+    def keep(self, node: int, change: np.ndarray) -> None:
+        """Store what there is more of at the end; what there is less of comes in."""
         self.use(node, STORED, np.maximum(change, 0.0))
-        self.enter(node if at is None else at, STORAGE, np.maximum(-change, 0.0))
+        self.enter(node, STORAGE, np.maximum(-change, 0.0))
 
     def makeup(self, member: int) -> np.ndarray:
         """Share of each source in the water of each node (node, source)."""
@@ -106,7 +109,8 @@ def trace(dataset: xr.Dataset, periods: np.ndarray) -> Traced:
     sources = (*dict.fromkeys(basins), STORAGE, OTHER)
     sectors = dict.fromkeys(str(name) for name in dataset["sector"].values)
     uses = (*sectors, SEA, LOSS, STORED)
-    water = _Water(dataset.sizes["member"], len(basins), sources)
+    n_places = len(basins) + dataset.sizes["link"]
+    water = _Water(dataset.sizes["member"], n_places, sources)
     place = {str(node): k for k, node in enumerate(dataset["node"].values)}
     inflow = _sum(dataset, "balance_inflow", periods)
     for k, name in enumerate(basins):
@@ -161,7 +165,10 @@ def _add_other(water: _Water, dataset: xr.Dataset, periods: np.ndarray) -> None:
 def _add_links(
     water: _Water, dataset: xr.Dataset, periods: np.ndarray, place: dict[str, int]
 ) -> None:
-    """Water from node to node, what is lost and under way, and what leaves the basin."""
+    """Water from node to node, what is lost and under way, and what leaves the basin.
+
+    A link is a place of its own, where what comes in mixes with what is under way.
+    """
     sent, came = (_sum(dataset, name, periods) for name in ("flow_in", "flow_out"))
     more = _change(dataset, "in_transit_start", "in_transit", periods)
     lost = _sum(dataset, "loss", periods)
@@ -171,9 +178,11 @@ def _add_links(
         if b is None:
             water.use(a, SEA, sent[:, k])
             continue
-        water.use(a, LOSS, lost[:, k])
-        water.keep(a, more[:, k], at=b)
-        water.move(a, b, came[:, k] - np.maximum(-more[:, k], 0.0))
+        here = len(place) + k
+        water.move(a, here, sent[:, k])
+        water.use(here, LOSS, lost[:, k])
+        water.keep(here, more[:, k])
+        water.move(here, b, came[:, k])
 
 
 def _add_users(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wateralloc.errors import CaseError, Fault, InputError, Position, SolveError, shown
 from wateralloc.report.charts.shortage import waterfall
+from wateralloc.report.page.model import with_powers
 from wateralloc.results.store import replacing
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ MANY_PROGRAMS = {
     "en": "Shortages are explained where the whole horizon is in one program. For the same case "
     "with all in sight: wateralloc explain with --set foresight=perfect.",
     "vi": "Chỉ giải thích được khi toàn bộ thời gian nằm trong một bài toán. Với cùng trường hợp, "
-    "biết trước tất cả: wateralloc explain với --set foresight=perfect.",
+    "khi biết trước toàn bộ: wateralloc explain với --set foresight=perfect.",
 }
 
 
@@ -63,7 +64,7 @@ class Told:
         """Waterfall by language."""
         return {
             lang: waterfall(
-                self.title[lang], self.unit[lang], self.labels[lang], self.taken,
+                self.title[lang], with_powers(self.unit[lang]), self.labels[lang], self.taken,
                 self.requested, self.delivered, lang,
             )
             for lang in LANGUAGES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,10 +55,33 @@ class Grid:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A text; a heading above blocks; or text that is shown as it is laid out."""
+    """A text."""
 
     text: Text
     kind: str = "text"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a text that is laid out.
+
+    Attributes
+    ----------
+    depth : 0, 1 or 2: how far it is set in
+    after_gap : whether there is room above it
+    """
+
+    cells: tuple[str, ...]
+    depth: int = 0
+    after_gap: bool = False
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A text that is laid out by lines, by language."""
+
+    lines: Mapping[str, Sequence[Line]]
+    kind: str = "lines"
 
 
 @dataclass(frozen=True)
@@ -142,7 +166,7 @@ class Legend:
     kind: str = "legend"
 
 
-Block = Paragraph | Cards | Figures | Table | Markdown | Legend
+Block = Paragraph | Laid | Cards | Figures | Table | Markdown | Legend
 
 
 @dataclass(frozen=True)
@@ -173,9 +197,13 @@ class Page:
     foot: Sequence[Text] = ()
 
 
-def same(text: str) -> Text:
-    """A text that is the same in both languages."""
-    return {"en": text, "vi": text}
+def with_powers(text: str) -> str:
+    """A text with its units as they are printed.
+
+    >>> with_powers("short by 2 hm3, 30 m3/s [m3s]")
+    'short by 2 hm³, 30 m³/s [m³/s]'
+    """
+    return re.sub(r"\bm3/?s\b", "m³/s", re.sub(r"\bhm3\b", "hm³", text))
 
 
 def grid_of_frame(
@@ -206,7 +234,7 @@ def grid_of_frame(
         for k, row in enumerate(labels)
     )
     heads = (*(str(name or "") for name in frame.index.names), *names)
-    return Grid(caption, heads, rows, stubs, (*[False] * stubs, *is_number))
+    return Grid(with_powers(caption), heads, rows, stubs, (*[False] * stubs, *is_number))
 
 
 def _n_same(row: Sequence[str], former: Sequence[str]) -> int:
@@ -221,7 +249,7 @@ def _column(values: pd.Series, is_share: bool, decimals: int | None, lang: str) 
     if values.dtype.kind in "iu":
         return [localised(float(value), 0, lang) for value in values]
     if values.dtype.kind != "f":
-        return [str(value) for value in values]
+        return [with_powers(str(value)) for value in values]
     if is_share:
         texts = [localised(100.0 * value, 1, lang) for value in values]
         return [f"{text} %" if text else "" for text in texts]

@@ -17,7 +17,7 @@ from wateralloc.report.page.model import Figure, Figures, Page
 
 WORDS = {
     "study": {"en": "A study, not an official allocation.",
-              "vi": "Một nghiên cứu, không phải phân bổ chính thức."},
+              "vi": "Đây là một nghiên cứu, không phải phương án phân bổ chính thức."},
     "choices": {"en": "Choices", "vi": "Lựa chọn"},
     "language": {"en": "Language", "vi": "Ngôn ngữ"},
     "member": {"en": "Member", "vi": "Kịch bản"},

@@ -27,6 +27,8 @@ from wateralloc.report.page.model import (
     Figure,
     Figures,
     Grid,
+    Laid,
+    Line,
     Markdown,
     Page,
     Paragraph,
@@ -36,6 +38,7 @@ from wateralloc.report.page.model import (
     Text,
     grid_of_frame,
     grid_of_tabulation,
+    with_powers,
 )  # fmt: skip
 from wateralloc.report.page.render import library, markdown, render
 from wateralloc.report.page.words import WORDS, say
@@ -56,6 +59,8 @@ SERVICE = ("volume_reliability", "time_reliability", "resilience", "vulnerabilit
            "shortage_index", "sustainability_geometric")  # fmt: skip
 """Measures that are shown; the first ones are shares."""
 N_SHARES = 4
+GOAL_UNITS = {"fraction of demand": {"vi": "phần của nhu cầu"}, "level": {"vi": "mức"}}
+"""Units of optima that are words."""
 KINDS = ("stated", "derived", "estimate")
 """What a figure of a basin can be."""
 
@@ -100,7 +105,7 @@ def write(
 
 def is_short(results: Results) -> bool:
     """Whether any user lacks more than rounding would."""
-    return float(results.dataset["deficit"].max()) > ALL_SERVED
+    return bool((results.dataset["deficit"] > ALL_SERVED).any())
 
 
 def make_page(results: Results, *, kept: Kept | None = None, day: date | None = None) -> Page:
@@ -162,7 +167,7 @@ class _Report:
         return [
             {
                 lang: f"{WORDS['case'][lang]} {manifest['case']} · {WORDS['basin'][lang]} "
-                f"{manifest['basin']} · {size['members']} {WORDS['members'][lang]} · "
+                f"{manifest['basin']} · {self.members[lang]} · "
                 f"{size['periods']} {WORDS['periods'][lang]}, {_day(edges[0], lang)} – "
                 f"{_day(edges[-1] - 1, lang)}"
                 for lang in LANGUAGES
@@ -174,6 +179,15 @@ class _Report:
                 for lang in LANGUAGES
             },
         ]
+
+    @cached_property
+    def members(self) -> Text:
+        """How many members there are."""
+        n = len(self.view.members)
+        return {
+            lang: WORDS["n members"][lang].format(n) if n > 1 else WORDS["one member"][lang]
+            for lang in LANGUAGES
+        }
 
     @property
     def warnings(self) -> list[Text]:
@@ -232,15 +246,11 @@ class _Report:
     def _sentences(self, found: _Totals) -> Iterator[Text]:
         view = self.view
         n = len(view.members)
-        members = {
-            lang: WORDS["n members"][lang].format(n) if n > 1 else WORDS["one member"][lang]
-            for lang in LANGUAGES
-        }
         users = str(view.dataset.sizes["demand"])
         if not is_short(self.results):
-            yield say("all served", users=users, members=members)
+            yield say("all served", users=users, members=self.members)
         else:
-            mean = {lang: WORDS["mean"][lang].format(members[lang]) for lang in LANGUAGES}
+            mean = {lang: WORDS["mean"][lang].format(self.members[lang]) for lang in LANGUAGES}
             yield say(
                 "some lack", users=users, asked=_number(found.asked), given=_number(found.given),
                 share=_share(found.share), lack=_number(found.lack), mean=mean,
@@ -268,10 +278,11 @@ class _Report:
             yield say("no rules")
             return
         broken = [name for name in names if not kept[:, label == name].all()]
+        if not broken:
+            yield say("all kept", all=str(len(names)))
+            return
         yield say("rules kept", all=str(len(names)), kept=str(len(names) - len(broken)))
-        if broken:
-            yield {lang: WORDS["rules broken"][lang].format(", ".join(broken))
-                   for lang in LANGUAGES}  # fmt: skip
+        yield {lang: WORDS["rules broken"][lang].format(", ".join(broken)) for lang in LANGUAGES}
 
     def allocation(self) -> Iterator[Block]:
         if not self.view.dataset.sizes["demand"]:
@@ -384,9 +395,8 @@ class _Report:
         else:
             yield Paragraph(say("why lead"))
             for k, one in enumerate(self.kept.explanations or ()):
-                yield Paragraph(one.title, "heading")
                 yield Figures([Figure(f"why-{k}", one.charts, None, True)])
-                yield Paragraph(one.text, "verbatim")
+                yield Laid({lang: _lines(said) for lang, said in one.text.items()})
 
     def metrics(self) -> Iterator[Block]:
         if self.view.dataset.sizes["demand"]:
@@ -445,7 +455,11 @@ class _Report:
             if not rounds or number == "1":
                 optima.setdefault(goal, []).append((float(value), str(unit)))
         rows = tuple(
-            _row(goal, localised(float(np.mean([v for v, _ in of])), 4, lang), of[0][1])
+            _row(
+                goal,
+                localised(float(np.mean([value for value, _ in of])), 4, lang),
+                GOAL_UNITS.get(of[0][1], {}).get(lang) or with_powers(of[0][1]),
+            )
             for goal, of in optima.items()
         )
         heads = tuple(WORDS[key][lang] for key in ("goal", "optimum", "unit"))
@@ -525,6 +539,23 @@ def _share(value: float) -> Text:
 def _day(day: Any, lang: str) -> str:
     text = str(np.datetime64(day, "D"))
     return text if lang == "en" else "/".join(reversed(text.split("-")))
+
+
+def _lines(text: str) -> list[Line]:
+    r"""Lines of an explanation below its heading, which is its first line.
+
+    >>> _lines("Ha Noi\nshort\n\n  asked  7.5  what is asked\n")[-1]
+    Line(cells=('asked', '7.5', 'what is asked'), depth=1, after_gap=True)
+    """
+    lines: list[Line] = []
+    is_after_gap = False
+    for line in with_powers(text).splitlines()[1:]:
+        cells = tuple(re.split(r" {2,}", line.strip()))
+        if cells != ("",):
+            depth = min(2, (len(line) - len(line.lstrip()) + 1) // 2)
+            lines.append(Line(cells, depth, is_after_gap))
+        is_after_gap = cells == ("",)
+    return lines
 
 
 def _row(*cells: str) -> Row:
