@@ -176,7 +176,11 @@ def kept(condition: str) -> dict[str, Any]:
 
 
 def computed(**columns: str) -> list[dict[str, Any]]:
-    """Transforms: columns by an expression each, in their order."""
+    """Transforms: columns by an expression each, in their order.
+
+    A column that is computed stays in the row: one computed from a list needs another name than the
+    list, or the next choice finds no list any more.
+    """
     return [{"calculate": expression, "as": name} for name, expression in columns.items()]
 
 

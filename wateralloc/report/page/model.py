@@ -206,6 +206,11 @@ def with_powers(text: str) -> str:
     return re.sub(r"\bm3/?s\b", "m³/s", re.sub(r"\bhm3\b", "hm³", text))
 
 
+def same(text: str) -> Text:
+    """A text that is the same in both languages."""
+    return {"en": text, "vi": text}
+
+
 def grid_of_frame(
     frame: pd.DataFrame,
     caption: str,
