@@ -398,7 +398,9 @@ def test_run_leaves_a_page_and_report_makes_it_again(here: Path) -> None:
     assert left.explanations is None
 
 
-@pytest.mark.parametrize("foresight", ["simulate", "{rolling: {window: 2, stride: 1, forecast: perfect}}"])
+@pytest.mark.parametrize(
+    "foresight", ["simulate", "{rolling: {window: 2, stride: 1, forecast: perfect}}"]
+)
 def test_a_result_of_several_programs_is_not_explained(here: Path, foresight: str) -> None:
     found = job.run("case.yaml", changes={"foresight": foresight})
     told = kept.gather(found, found.write(here / "out"), 1)

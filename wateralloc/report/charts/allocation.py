@@ -107,15 +107,15 @@ def heat_map(view: View) -> Any:
     labels = [MONTHS[view.lang][month - 1] for month in months]
     seasons = [_season_place(view, month) for month in months]
     data = [
-        {"p": names[i], "t": labels[j], "s": seasons[j], "v": compact(share[:, j, i]),
-         "d": compact(demand[:, j, i]), "l": compact(lack[:, j, i])}
+        {"p": names[i], "t": labels[j], "s": seasons[j], "vs": compact(share[:, j, i]),
+         "ds": compact(demand[:, j, i]), "ls": compact(lack[:, j, i])}
         for i in range(len(order)) for j in range(len(months)) if demand[0, j, i] > 1e-9
     ]  # fmt: skip
     base = (
         drawing.chart(
             data, kept("season == 0 || datum.s == season"),
             *computed(
-                v="datum.v[member]", d="datum.d[member]", l="datum.l[member]",
+                v="datum.vs[member]", d="datum.ds[member]", l="datum.ls[member]",
                 text="datum.v >= 0.9995 ? '' : format(datum.v * 100, '.0f')",
                 said="datum.p + ', ' + datum.t + ': ' + format(datum.v, '.1%')",
             ),
@@ -128,19 +128,21 @@ def heat_map(view: View) -> Any:
         )
     )  # fmt: skip
     title = view.say(WORDS, "satisfaction")
+    tips = [
+        alt.Tooltip("p:N", title=view.say(WORDS, "province")),
+        alt.Tooltip("t:O", title=view.say(WORDS, "month")),
+        alt.Tooltip("v:Q", title=title, format=".1%"),
+        alt.Tooltip("d:Q", title=view.say(WORDS, "demand"), format=",.4~r"),
+        alt.Tooltip("l:Q", title=view.say(WORDS, "deficit"), format=",.4~r"),
+    ]
     cells = base.mark_rect(stroke="white", strokeWidth=1.5, cornerRadius=2).encode(
         color=class_colour(SHORTAGE_FROM, SHORTAGE, title, last="100 %"),
         description="said:N",
-        tooltip=[
-            alt.Tooltip("p:N", title=view.say(WORDS, "province")),
-            alt.Tooltip("t:O", title=view.say(WORDS, "month")),
-            alt.Tooltip("v:Q", title=title, format=".1%"),
-            alt.Tooltip("d:Q", title=view.say(WORDS, "demand"), format=",.4~r"),
-            alt.Tooltip("l:Q", title=view.say(WORDS, "deficit"), format=",.4~r"),
-        ],
-    )  # fmt: skip
+        tooltip=tips,
+    )
     numbers = base.mark_text(aria=False, fontSize=alt.ExprRef("width < 480 ? 7 : 10.5")).encode(
         text="text:N",
+        tooltip=tips,  # also where a number covers its cell
         color=alt.ColorValue(INK, condition={"test": "datum.v < 0.75", "value": "white"}),
     )
     title = f"{title}, {view.say(WORDS, 'by month')}"
@@ -180,7 +182,7 @@ def member_deficits(view: View) -> Any:
     names = [view.name("region", key) for key in order]
     first = 1 if view.is_ensemble else 0
     data = [
-        {"m": first + k, "n": name, "r": region, "v": compact(sums[:, k, i])}
+        {"m": first + k, "n": name, "r": region, "vs": compact(sums[:, k, i])}
         for k, name in enumerate(view.members) for i, region in enumerate(names)
     ]  # fmt: skip
     is_named = len(view.members) <= NAMED
@@ -190,7 +192,7 @@ def member_deficits(view: View) -> Any:
         drawing.chart(
             data,
             *computed(
-                v="datum.v[season]",
+                v="datum.vs[season]",
                 said="datum.n + ', ' + datum.r + ': ' + format(datum.v, ',.4~r')",
             ),
         )
@@ -229,13 +231,13 @@ def energy(view: View) -> Any:
     labels = [MONTHS[view.lang][month - 1] for month in months]
     names = [view.name("plant", plants[k]) for k in most]
     data = [
-        {"p": names[place], "o": place, "t": label, "v": compact(values[:, j, k])}
+        {"p": names[place], "o": place, "t": label, "vs": compact(values[:, j, k])}
         for place, k in enumerate(most) for j, label in enumerate(labels)
     ]  # fmt: skip
     base = drawing.chart(
         data,
         *computed(
-            v="datum.v[member]",
+            v="datum.vs[member]",
             said="datum.p + ', ' + datum.t + ': ' + format(datum.v, ',.4~r') + ' GWh'",
         ),
     ).encode(x=alt.X("t:O", sort=labels, title=None, axis=_month_axis()))

@@ -151,7 +151,7 @@ def _network(
         drawing.chart(
             links,
             *computed(
-                v="datum.v[season][member]",
+                v="datum.vs[season][member]",
                 said="datum.name + ': ' + format(datum.v, ',.4~r') + ' m³/s'",
             ),
         )
@@ -172,9 +172,9 @@ def _network(
     base = drawing.chart(
         nodes,
         *computed(
-            s="datum.s[season][member]",
-            d="datum.d[season][member]",
-            l="datum.l[season][member]",
+            s="datum.ss[season][member]",
+            d="datum.ds[season][member]",
+            l="datum.ls[season][member]",
             said="datum.name + (datum.d > 0 ? ': ' + format(datum.s, '.1%') : '')",
         ),
         classed("s", SHORTAGE_FROM),
@@ -275,7 +275,7 @@ def _links(
         largest = max(largest, float(flow[:, :, k].max()))
         rows.append(
             {"name": view.name("link", link), "x0": _short(x0), "y0": _short(y0),
-             "x1": _short(x1), "y1": _short(y1), "v": compact(flow[:, :, k], 3)}
+             "x1": _short(x1), "y1": _short(y1), "vs": compact(flow[:, :, k], 3)}
         )  # fmt: skip
     return rows, largest
 
@@ -294,7 +294,7 @@ def _nodes(view: View, places: Mapping[str, tuple[float, float]]) -> list[dict[s
         name = view.name("node", node)
         rows.append(
             {"name": name, "kind": str(kinds[node]), "x": _short(x), "y": _short(y),
-             "s": compact(share), "d": compact(demand), "l": compact(lack),
+             "ss": compact(share), "ds": compact(demand), "ls": compact(lack),
              "n": name if str(kinds[node]) in LABELLED else ""}
         )  # fmt: skip
     return rows

@@ -61,12 +61,12 @@ def sankey(view: View) -> Any:
     drawing = Drawing(view.lang, view.choice)
     sources, uses, each = volumes(view)
     data = [
-        {"s": i, "u": j, "v": compact(each[:, :, i, j])}
+        {"s": i, "u": j, "vs": compact(each[:, :, i, j])}
         for i in range(len(sources)) for j in range(len(uses)) if each[:, :, i, j].any()
     ]  # fmt: skip
     unit = view.say(WORDS, "unit")
     steps: list[dict[str, Any]] = [
-        *computed(v="datum.v[season][member]"),
+        *computed(v="datum.vs[season][member]"),
         kept("datum.v > 0"),
         {"joinaggregate": [{"op": "sum", "field": "v", "as": "total"}]},
         *(

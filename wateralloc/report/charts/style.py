@@ -176,7 +176,11 @@ def kept(condition: str) -> dict[str, Any]:
 
 
 def computed(**columns: str) -> list[dict[str, Any]]:
-    """Transforms: columns by an expression each, in their order."""
+    """Transforms: columns by an expression each, in their order.
+
+    A column may not take the place of one that it, or another, is computed from: when a choice
+    changes, all are computed again from the rows as they are then.
+    """
     return [{"calculate": expression, "as": name} for name, expression in columns.items()]
 
 

@@ -4,6 +4,7 @@
   const root = document.documentElement;
   const stored = JSON.parse(document.getElementById("charts").textContent);
   const drawn = new Map();  // view of each chart that is drawn, by its element
+  const drawing = new Map();  // what is being drawn, by element: one after the other
   const chosen = { lang: root.dataset.lang, member: 0, season: 0 };
 
   function specOf(place) {
@@ -26,15 +27,31 @@
     return spec;
   }
 
-  async function draw(place) {
+  function choose(view) {
+    const known = view.getState().signals;
+    for (const name of ["member", "season"])
+      if (name in known && known[name] !== chosen[name]) view.signal(name, chosen[name]);
+    return view.runAsync();
+  }
+
+  function draw(place) {
+    root.removeAttribute("data-drawn");
+    const before = drawing.get(place) || Promise.resolve();
+    drawing.set(place, before.then(() => drawNow(place)));
+    return drawing.get(place);
+  }
+
+  async function drawNow(place) {
     const former = drawn.get(place);
     place.style.minHeight = former ? `${place.clientHeight}px` : "";
     if (former) former.finalize();
+    drawn.delete(place);
     try {
       const result = await vegaEmbed(place, specOf(place), {
         actions: false, renderer: "svg", tooltip: { theme: "light" },
       });
       drawn.set(place, result);
+      await choose(result.view);  // what was chosen meanwhile
       const svg = place.querySelector("svg");
       if (svg) svg.setAttribute("focusable", "false");
     } catch (error) {
@@ -54,11 +71,16 @@
   }, { rootMargin: "600px" });
   places.forEach((place) => seen.observe(place));
 
+  async function settle() {  // says so when all is drawn as it was chosen
+    await Promise.all(drawing.values());
+    if (!waiting.size) root.dataset.drawn = "all";
+  }
+
   async function drawAll() {
     const left = [...waiting];
     waiting.clear();
-    await Promise.all(left.map(draw));
-    root.dataset.drawn = "all";
+    left.forEach(draw);
+    await settle();
   }
   // what is out of sight is drawn when there is nothing else to do, so that printing finds it all
   const idle = window.requestIdleCallback || ((work) => setTimeout(work, 200));
@@ -67,6 +89,7 @@
 
   function again() {
     for (const place of places) if (!waiting.has(place)) draw(place);
+    settle();
   }
 
   for (const name of ["member", "season"]) {
@@ -74,10 +97,8 @@
     for (const list of lists) list.addEventListener("change", () => {
       chosen[name] = Number(list.value);
       for (const other of lists) other.value = list.value;
-      for (const { view } of drawn.values()) {
-        const has = Object.prototype.hasOwnProperty.call(view.getState().signals, name);
-        if (has) view.signal(name, chosen[name]).runAsync();
-      }
+      root.removeAttribute("data-drawn");
+      Promise.all([...drawn.values()].map(({ view }) => choose(view))).then(settle);
     });
   }
   const language = document.getElementById("language");
@@ -92,6 +113,7 @@
     timer = setTimeout(() => {
       for (const place of places)
         if (!waiting.has(place) && Number(place.dataset.width) !== place.clientWidth) draw(place);
+      settle();
     }, 150);
   });
 })();
