@@ -19,6 +19,7 @@ PAGES = {
     "performance_share": "share",
     "performance_pywr": "pywr",
     "performance_ensemble": "ensemble",
+    "performance_report": "report",
     "performance_calvin": "calvin",
     "performance_growth": "growth",
     "performance_solvers": "solvers",
@@ -60,6 +61,8 @@ def page(benchmark: str) -> str:
         text += _pywr(found)
     elif benchmark == "ensemble":
         text += _ensemble(found)
+    elif benchmark == "report":
+        text += _report(found)
     elif benchmark == "calvin":
         text += _calvin(found)
     elif benchmark == "growth":
@@ -247,6 +250,26 @@ def _ensemble(found: dict[str, Any]) -> str:
         text += f"reference. From it {one['cold_over_warm']['of_medians']:.1f} times as fast as "
         text += "cold.\n\n" + _grid(head, starts)
     return text
+
+
+def _report(found: dict[str, Any]) -> str:
+    """Size of the page, time and memory, by the number of members."""
+    lines = [
+        (
+            str(of["n_members"]),
+            str(of["n_periods"]),
+            f"{of['page_mb']:.1f}",
+            *_spread(of["seconds"]),
+            f"{of['processor_seconds']['median']:.1f}",
+            f"{of['peak_mib']['median']:.0f}",
+        )
+        for of in found["sizes"]
+    ]
+    head = (
+        "members", "periods", "page MB", "median s", "min–max s", "runs", "processor s",
+        "peak MiB",
+    )  # fmt: skip
+    return f"\n### `wateralloc report` of `{found['case']}`\n\n" + _grid(head, lines)
 
 
 def _calvin(found: dict[str, Any]) -> str:

@@ -128,19 +128,21 @@ def heat_map(view: View) -> Any:
         )
     )  # fmt: skip
     title = view.say(WORDS, "satisfaction")
+    tips = [
+        alt.Tooltip("p:N", title=view.say(WORDS, "province")),
+        alt.Tooltip("t:O", title=view.say(WORDS, "month")),
+        alt.Tooltip("v:Q", title=title, format=".1%"),
+        alt.Tooltip("d:Q", title=view.say(WORDS, "demand"), format=",.4~r"),
+        alt.Tooltip("l:Q", title=view.say(WORDS, "deficit"), format=",.4~r"),
+    ]
     cells = base.mark_rect(stroke="white", strokeWidth=1.5, cornerRadius=2).encode(
         color=class_colour(SHORTAGE_FROM, SHORTAGE, title, last="100 %"),
         description="said:N",
-        tooltip=[
-            alt.Tooltip("p:N", title=view.say(WORDS, "province")),
-            alt.Tooltip("t:O", title=view.say(WORDS, "month")),
-            alt.Tooltip("v:Q", title=title, format=".1%"),
-            alt.Tooltip("d:Q", title=view.say(WORDS, "demand"), format=",.4~r"),
-            alt.Tooltip("l:Q", title=view.say(WORDS, "deficit"), format=",.4~r"),
-        ],
-    )  # fmt: skip
+        tooltip=tips,
+    )
     numbers = base.mark_text(aria=False, fontSize=alt.ExprRef("width < 480 ? 7 : 10.5")).encode(
         text="text:N",
+        tooltip=tips,  # also where a number covers its cell
         color=alt.ColorValue(INK, condition={"test": "datum.v < 0.75", "value": "white"}),
     )
     title = f"{title}, {view.say(WORDS, 'by month')}"

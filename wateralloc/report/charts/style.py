@@ -178,8 +178,8 @@ def kept(condition: str) -> dict[str, Any]:
 def computed(**columns: str) -> list[dict[str, Any]]:
     """Transforms: columns by an expression each, in their order.
 
-    A column that is computed stays in the row: one computed from a list needs another name than the
-    list, or the next choice finds no list any more.
+    A column may not take the place of one that it, or another, is computed from: when a choice
+    changes, all are computed again from the rows as they are then.
     """
     return [{"calculate": expression, "as": name} for name, expression in columns.items()]
 

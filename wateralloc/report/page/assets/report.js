@@ -1,9 +1,10 @@
 "use strict";
-// Draws the charts of the page, and draws them again for another language, member, season or width.
+// Draws the charts of the page, and draws them again for another language, choice or width.
 (() => {
   const root = document.documentElement;
   const stored = JSON.parse(document.getElementById("charts").textContent);
   const drawn = new Map();  // view of each chart that is drawn, by its element
+  const drawing = new Map();  // what is being drawn, by element: one after the other
   const lists = [...document.querySelectorAll("select[name]")];
   const chosen = {};  // place of the choice, by parameter of the charts
   for (const list of lists) chosen[list.name] = Number(list.value);
@@ -28,15 +29,32 @@
     return spec;
   }
 
-  async function draw(place) {
+  function choose(view) {
+    const known = view.getState().signals;
+    for (const name of Object.keys(chosen))
+      if (Object.hasOwn(known, name) && known[name] !== chosen[name])
+        view.signal(name, chosen[name]);
+    return view.runAsync();
+  }
+
+  function draw(place) {
+    root.removeAttribute("data-drawn");
+    const before = drawing.get(place) || Promise.resolve();
+    drawing.set(place, before.then(() => drawNow(place)));
+    return drawing.get(place);
+  }
+
+  async function drawNow(place) {
     const former = drawn.get(place);
     place.style.minHeight = former ? `${place.clientHeight}px` : "";
     if (former) former.finalize();
+    drawn.delete(place);
     try {
       const result = await vegaEmbed(place, specOf(place), {
         actions: false, renderer: "svg", tooltip: { theme: "light" },
       });
       drawn.set(place, result);
+      await choose(result.view);  // what was chosen meanwhile
       const svg = place.querySelector("svg");
       if (svg) svg.setAttribute("focusable", "false");
     } catch (error) {
@@ -56,34 +74,34 @@
   }, { rootMargin: "600px" });
   places.forEach((place) => seen.observe(place));
 
+  async function settle() {  // says so when all is drawn as it was chosen
+    await Promise.all(drawing.values());
+    if (!waiting.size) root.dataset.drawn = "all";
+  }
+
   async function drawAll() {
     const left = [...waiting];
     waiting.clear();
-    await Promise.all(left.map(draw));
-    root.dataset.drawn = "all";
+    left.forEach(draw);
+    await settle();
   }
   // what is out of sight is drawn when there is nothing else to do, so that printing finds it all
   const idle = window.requestIdleCallback || ((work) => setTimeout(work, 200));
   window.addEventListener("load", () => idle(drawAll));
   window.addEventListener("beforeprint", drawAll);
 
-  function again() {
-    for (const place of places) if (!waiting.has(place)) draw(place);
-  }
-
   for (const list of lists) list.addEventListener("change", () => {
-    const name = list.name;
-    chosen[name] = Number(list.value);
-    for (const other of lists) if (other.name === name) other.value = list.value;
-    for (const { view } of drawn.values())
-      if (Object.hasOwn(view.getState().signals, name))
-        view.signal(name, chosen[name]).runAsync();
+    chosen[list.name] = Number(list.value);
+    for (const other of lists) if (other.name === list.name) other.value = list.value;
+    root.removeAttribute("data-drawn");
+    Promise.all([...drawn.values()].map(({ view }) => choose(view))).then(settle);
   });
   const language = document.getElementById("language");
   language.addEventListener("change", () => {
     root.dataset.lang = root.lang = language.value;
     document.title = stored.title[root.dataset.lang];
-    again();
+    for (const place of places) if (!waiting.has(place)) draw(place);
+    settle();
   });
   let timer = 0;
   window.addEventListener("resize", () => {
@@ -91,6 +109,7 @@
     timer = setTimeout(() => {
       for (const place of places)
         if (!waiting.has(place) && Number(place.dataset.width) !== place.clientWidth) draw(place);
+      settle();
     }, 150);
   });
 })();
