@@ -116,7 +116,7 @@ def _draw_months(rows: pd.DataFrame, statistic: str, lang: str) -> Any:
         return alt.Y(f"{field}:Q", title=None, scale=scale)
 
     layers = [
-        layer("range").mark_area().encode(y=y("l"), y2="h:Q"),
+        layer("range").mark_area().encode(y=y("l"), y2=alt.Y2("h")),
         layer("synthetic").mark_line(strokeWidth=1.6).encode(y=y("s")),
         layer("record").mark_point(filled=True, size=18, opacity=1).encode(y=y("r")),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,8 +18,9 @@ CLAIMANTS = ("region", "province", "sector", "demand")
 """Who is served: scopes of the metrics of service, and of equity."""
 SERVED = ("basin", *CLAIMANTS[:3], "region_sector", "demand")
 """Scopes of the metrics of service."""
-Rows = Iterator[tuple[str, list[str], str, np.ndarray]]
+_Row = tuple[str, list[str], str, np.ndarray]
 """Scope, names, metric and values (member, name)."""
+Rows = Iterator[_Row]
 
 
 def metric_table(dataset: xr.Dataset) -> pd.DataFrame:
@@ -35,6 +36,22 @@ def metric_table(dataset: xr.Dataset) -> pd.DataFrame:
         *_sustained(groups, dataset["water_year"]), *_inequality(groups, dataset),
         *_profiles(groups), *_stress(groups, dataset),
     ]  # fmt: skip
+    return _table(rows, dataset)
+
+
+def service_table(dataset: xr.Dataset, scopes: Sequence[str]) -> pd.DataFrame:
+    """Metrics of service of some scopes alone, which takes a fraction of the time of all.
+
+    Parameters
+    ----------
+    scopes : of ``basin``, ``region``, ``province``, ``sector``, ``region_sector``, ``demand``
+    """
+    groups = {scope: _group(dataset, scope) for scope in scopes}
+    return _table([*_service(groups), *_indices(groups, dataset["water_year"])], dataset)
+
+
+def _table(rows: Iterable[_Row], dataset: xr.Dataset) -> pd.DataFrame:
+    """Rows as one table, by member."""
     n_members, names = dataset.sizes["member"], dataset["member"].values
     frames = [
         pd.DataFrame({
@@ -189,13 +206,19 @@ def _sustained(groups: dict[str, _Group], year: xr.DataArray) -> Rows:
     """Indices that put volume, time and depth of shortages into one number."""
     of_demands = _sustainability(groups["demand"])["sustainability_geometric"]
     for scope, group in groups.items():
+        yield from _indices({scope: group}, year)
+        if scope != "demand":
+            mean = _mean_by(of_demands, groups["demand"].asked, group)
+            yield scope, group.names, "sustainability_of_demands", mean
+
+
+def _indices(groups: dict[str, _Group], year: xr.DataArray) -> Rows:
+    """Shortage index and sustainability of each name by itself."""
+    for scope, group in groups.items():
         yearly = (metrics.sum_by_year(v, year) for v in (group.demand, group.withdrawal))
         found = {"shortage_index": metrics.hec_shortage_index(*yearly), **_sustainability(group)}
         for metric, values in found.items():
             yield scope, group.names, metric, values.transpose("member", ...).values + 0.0
-        if scope != "demand":
-            mean = _mean_by(of_demands, groups["demand"].asked, group)
-            yield scope, group.names, "sustainability_of_demands", mean
 
 
 def _sustainability(group: _Group) -> dict[str, xr.DataArray]:

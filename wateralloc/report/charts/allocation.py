@@ -141,7 +141,7 @@ def heat_map(view: View) -> Any:
         tooltip=tips,
     )
     numbers = base.mark_text(aria=False, fontSize=alt.ExprRef("width < 480 ? 7 : 10.5")).encode(
-        text="text:N",
+        text=alt.Text("text:N"),
         tooltip=tips,  # also where a number covers its cell
         color=alt.ColorValue(INK, condition={"test": "datum.v < 0.75", "value": "white"}),
     )

@@ -157,7 +157,7 @@ def _network(
         )
         .mark_rule(color=WATER, strokeCap="round")
         .encode(
-            x=alt.X("x0:Q", **x), x2="x1:Q", y=alt.Y("y0:Q", **y), y2="y1:Q",
+            x=alt.X("x0:Q", **x), x2=alt.X2("x1"), y=alt.Y("y0:Q", **y), y2=alt.Y2("y1"),
             strokeWidth=alt.StrokeWidth(
                 "v:Q", legend=None,
                 scale=alt.Scale(type="sqrt", domain=[0, largest], range=[0.7, WIDEST]),
@@ -218,7 +218,12 @@ def _ground(
     return (
         drawing.chart(outlines, {"flatten": ["x", "y"]}, NUMBERED)
         .mark_line(color=GROUND, strokeWidth=1, clip=True, aria=False)
-        .encode(x=alt.X("x:Q", **x), y=alt.Y("y:Q", **y), order="i:Q", detail="l:N")
+        .encode(
+            x=alt.X("x:Q", **x),
+            y=alt.Y("y:Q", **y),
+            order=alt.Order("i:Q"),
+            detail=alt.Detail("l:N"),
+        )
     )
 
 
@@ -248,7 +253,7 @@ def _side(base: Any, side: str) -> Any:
             align=align, baseline=baseline, dx=dx, dy=dy, color=INK, aria=False,
             fontSize=10, opacity=alt.ExprRef(f"width < {NARROW} ? 0 : 1"),
         )
-        .encode(text="n:N")
+        .encode(text=alt.Text("n:N"))
     )  # fmt: skip
 
 

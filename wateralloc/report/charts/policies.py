@@ -215,7 +215,7 @@ def changes(sides: Sides) -> Any:
         ],
     )  # fmt: skip
     numbers = chart.mark_text(aria=False, fontSize=10).encode(
-        text="text:N",
+        text=alt.Text("text:N"),
         color=alt.ColorValue(
             INK,
             condition={"test": "!datum.o && abs(datum.v) > 0.4 * most[member]", "value": "white"},
@@ -274,7 +274,7 @@ def exceedance(sides: Sides) -> Any:
         color=coloured(sides), opacity=faded(),
     )  # fmt: skip
     lines = base.mark_line(strokeWidth=1.8, aria=False).encode(
-        strokeDash=dashed(sides), order="i:Q"
+        strokeDash=dashed(sides), order=alt.Order("i:Q")
     )
     points = base.mark_point(filled=True).encode(
         shape=shaped(sides),
@@ -418,7 +418,7 @@ def trade_off(sides: Sides) -> Any:
         ],
     )  # fmt: skip
     layers = [
-        front.mark_line(color=SOFT, strokeDash=[3, 3], aria=False).encode(order="x:Q"),
+        front.mark_line(color=SOFT, strokeDash=[3, 3], aria=False).encode(order=alt.Order("x:Q")),
         *_names(drawing.chart(rows, *steps, *_beside(len(rows), height)), height),
         front.mark_point(size=210, color=INK, strokeWidth=1.4, filled=False, aria=False).encode(
             opacity=faded()
@@ -485,13 +485,13 @@ def _names(chart: Any, height: float) -> list[Any]:
     at = chart.encode(y=alt.Y("ly:Q", scale=None, axis=None), opacity=faded())
     name = {"align": "left", "baseline": "middle", "fontSize": 11, "aria": False,
             "limit": alt.ExprRef(f"{GUTTER} - 18")}  # fmt: skip
-    texts = at.encode(x=alt.X("lx:Q", scale=None, axis=None), text="p:N")
+    texts = at.encode(x=alt.X("lx:Q", scale=None, axis=None), text=alt.Text("p:N"))
     return [
         at.transform_calculate(lx="datum.lx - 3")
         .mark_rule(color="#b8c2ca", strokeWidth=0.8, aria=False)
         .encode(
-            x=alt.X("px:Q", scale=None, axis=None), x2="lx:Q",
-            y=alt.Y("py:Q", scale=None, axis=None), y2="ly:Q",
+            x=alt.X("px:Q", scale=None, axis=None), x2=alt.X2("lx"),
+            y=alt.Y("py:Q", scale=None, axis=None), y2=alt.Y2("ly"),
         ),
         texts.transform_filter("!datum.f").mark_text(color=SOFT, **name),
         texts.transform_filter("datum.f").mark_text(color=INK, fontWeight="bold", **name),
@@ -650,7 +650,7 @@ def _kept_map(
         ],
     )  # fmt: skip
     numbers = base.mark_text(aria=False, fontSize=10).encode(
-        text="text:N",
+        text=alt.Text("text:N"),
         color=alt.ColorValue(INK, condition={"test": "datum.v < 0.9", "value": "white"}),
         opacity=alt.OpacityValue(alt.ExprRef(f"width / {len(sides.policies)} > 30 ? 1 : 0")),
     )

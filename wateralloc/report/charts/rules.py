@@ -57,7 +57,7 @@ def rules(view: View) -> Any:
         .mark_rect(stroke="white", strokeWidth=0.7)
         .encode(
             x=alt.X("t0:T", title=None, axis=time_axis(view, grid=False)),
-            x2="t1:T",
+            x2=alt.X2("t1"),
             y=alt.Y("r:N", sort=names, title=None, axis=alt.Axis(
                 domain=False, ticks=False, labelLimit=alt.ExprRef("width < 300 ? 110 : 220"))),
             color=class_colour(SHARES, COLOURS, say["share"], first=say["kept"]),

@@ -109,8 +109,8 @@ def sankey(view: View) -> Any:
         drawing.chart(data, *steps, *curve)
         .mark_area(opacity=0.45, aria=False)
         .encode(
-            x=x, y=alt.Y("y0:Q", stack=None, **y), y2="y1:Q", color=tint,
-            detail=["s:O", "u:O"], tooltip=tips,
+            x=x, y=alt.Y("y0:Q", stack=None, **y), y2=alt.Y2("y1"), color=tint,
+            detail=[alt.Detail("s:O"), alt.Detail("u:O")], tooltip=tips,
         )
     )  # fmt: skip
     layers = [ribbons]
@@ -132,7 +132,7 @@ def sankey(view: View) -> Any:
         )  # fmt: skip
         layers.append(
             boxes.mark_rect(color=INK).encode(
-                x=x, x2="x2:Q", y=alt.Y("y0:Q", **y), y2="y1:Q",
+                x=x, x2=alt.X2("x2"), y=alt.Y("y0:Q", **y), y2=alt.Y2("y1"),
                 description="label:N",
                 tooltip=[alt.Tooltip(f"{word}:N", title=" "),
                          alt.Tooltip("sum:Q", title=unit, format=",.4~r")],
@@ -146,7 +146,7 @@ def sankey(view: View) -> Any:
                 limit=alt.ExprRef(f"width * (width < {NARROW} ? 0.48 : 0.235)"),
             ).encode(
                 x=alt.X("edge:Q", axis=None, scale=across), y=alt.Y("middle:Q", **y),
-                text="label:N",
+                text=alt.Text("label:N"),
             )
         )  # fmt: skip
     title = f"{view.say(WORDS, 'title')} [{unit}]"

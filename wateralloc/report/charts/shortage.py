@@ -46,7 +46,7 @@ def waterfall(
     scale = alt.Scale(domain=[0, 1.25 * requested], nice=False)
     bars = base.mark_bar(height=BAR, yOffset=BAR / 2).encode(
         x=alt.X("a:Q", title=unit, scale=scale, axis=alt.Axis(tickCount=5)),
-        x2="z:Q",
+        x2=alt.X2("z"),
         color=alt.Color("k:N", legend=None, scale=alt.Scale(
             domain=["asked", "taken", "given"], range=[SOFT, LACK, WATER])),
         tooltip=[alt.Tooltip("n:N", title=" "), alt.Tooltip("v:Q", title=unit, format=",.4~r")],
@@ -56,7 +56,7 @@ def waterfall(
     )
     names = base.mark_text(
         align="left", dx=2, dy=-BAR / 2, color=INK, aria=False, limit=alt.ExprRef("width")
-    ).encode(x=alt.XDatum(0, scale=scale), text="n:N")
+    ).encode(x=alt.XDatum(0, scale=scale), text=alt.Text("n:N"))
     return drawing.finish(
         [bars, numbers, names], title, ROW * len(rows), description=f"{title} [{unit}]"
     )
@@ -100,7 +100,7 @@ def divided(
     scale = alt.Scale(domain=[min(marks) - room, max(marks) + room], nice=False)
     bars = base.mark_bar(height=alt.RelativeBandSize(0.66)).encode(
         x=alt.X("a:Q", title=unit, scale=scale),
-        x2="z:Q",
+        x2=alt.X2("z"),
         color=alt.Color("k:N", legend=None, scale=alt.Scale(
             domain=["more", "less", "all"], range=[LACK, WATER, SOFT])),
         tooltip=[

@@ -170,8 +170,8 @@ def _fan(
     band = {"interpolate": shape, "color": WATER, "aria": False}
     cursor = chart().mark_rule(strokeWidth=1, color=SOFT, aria=False).encode(tooltip=tips)
     return [
-        chart().mark_area(opacity=0.13, **band).encode(y=alt.Y("q0:Q", **y), y2="q4:Q"),
-        chart().mark_area(opacity=0.22, **band).encode(y=alt.Y("q1:Q", **y), y2="q3:Q"),
+        chart().mark_area(opacity=0.13, **band).encode(y=alt.Y("q0:Q", **y), y2=alt.Y2("q4")),
+        chart().mark_area(opacity=0.22, **band).encode(y=alt.Y("q1:Q", **y), y2=alt.Y2("q3")),
         chart(named(say["median"]))
         .mark_line(strokeWidth=2, interpolate=shape, aria=False)
         .encode(y=alt.Y("q2:Q", **y), color=tint),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
@@ -101,7 +103,13 @@ def _asset(name: str) -> str:
 
 @cache
 def library() -> str:
-    """Vega, Vega-Lite and Vega-Embed, as the package of the chart library brings them."""
-    import vl_convert as vlc
+    """Vega, Vega-Lite and Vega-Embed, as the package of the chart library brings them.
 
-    return str(vlc.javascript_bundle())
+    They are put together by a process of its own, beside which the page is made: in this one it
+    would take its turns with all else.
+    """
+    bundle = (
+        "import sys, vl_convert; sys.stdout.buffer.write(vl_convert.javascript_bundle().encode())"
+    )
+    done = subprocess.run([sys.executable, "-c", bundle], stdout=subprocess.PIPE, check=True)
+    return done.stdout.decode()

@@ -44,7 +44,7 @@ from wateralloc.report.page.render import library, markdown, render
 from wateralloc.report.page.words import WORDS, say
 from wateralloc.report.table_files import localised
 from wateralloc.results import Results
-from wateralloc.results.measures import metric_table
+from wateralloc.results.measures import service_table
 from wateralloc.results.store import replacing
 
 NAME = "report.html"
@@ -400,7 +400,7 @@ class _Report:
 
     def metrics(self) -> Iterator[Block]:
         if self.view.dataset.sizes["demand"]:
-            table = metric_table(self.results.dataset)
+            table = service_table(self.results.dataset, ("basin", "region", "sector", "province"))
             yield self.table(lambda lang: self._metric_grid(table, lang))
             yield Paragraph(say("metrics note"))
 
