@@ -10,15 +10,18 @@ import numpy as np
 from wateralloc.report.charts.style import (
     INK,
     LACK,
+    NARROW,
     SECTORS,
     SHORTAGE,
     SHORTAGE_FROM,
     Drawing,
+    by_member,
     class_colour,
     classed,
     compact,  # fmt: skip
     computed,
     kept,
+    of_member,
     shown_if,
 )
 from wateralloc.report.charts.view import View
@@ -101,25 +104,25 @@ def heat_map(view: View) -> Any:
     field, order, keys = provinces(view)
     demand = by_month(view, grouped(view.dataset["demand_volume"].values, keys, order))
     lack = by_month(view, grouped(view.dataset["deficit"].values, keys, order))
-    share = 1.0 - np.divide(lack, demand, out=np.zeros_like(lack), where=demand > 1e-9)
     months, _ = month_places(view)
     names = [view.name(field, key) for key in order]
     labels = [MONTHS[view.lang][month - 1] for month in months]
     seasons = [_season_place(view, month) for month in months]
     data = [
-        {"p": names[i], "t": labels[j], "s": seasons[j], "vs": compact(share[:, j, i]),
-         "ds": compact(demand[:, j, i]), "ls": compact(lack[:, j, i])}
+        {"key": f"{order[i]}/{months[j]}", "p": names[i], "t": labels[j], "s": seasons[j],
+         "ds": by_member(demand[:, j, i], 5), "ls": by_member(lack[:, j, i], 5)}
         for i in range(len(order)) for j in range(len(months)) if demand[0, j, i] > 1e-9
     ]  # fmt: skip
     base = (
         drawing.chart(
             data, kept("season == 0 || datum.s == season"),
             *computed(
-                v="datum.vs[member]", d="datum.ds[member]", l="datum.ls[member]",
+                d=of_member("ds"), l=of_member("ls"), v="datum.d > 0 ? 1 - datum.l / datum.d : 1",
                 text="datum.v >= 0.9995 ? '' : format(datum.v * 100, '.0f')",
                 said="datum.p + ', ' + datum.t + ': ' + format(datum.v, '.1%')",
             ),
             classed("v", SHORTAGE_FROM),
+            apart=("ds", "ls"),
         )
         .encode(
             x=alt.X("t:O", sort=labels, title=None,
@@ -140,7 +143,9 @@ def heat_map(view: View) -> Any:
         description="said:N",
         tooltip=tips,
     )
-    numbers = base.mark_text(aria=False, fontSize=alt.ExprRef("width < 480 ? 7 : 10.5")).encode(
+    numbers = base.mark_text(
+        aria=False, fontSize=alt.ExprRef(f"room < {NARROW} ? 7 : 10.5")
+    ).encode(
         text=alt.Text("text:N"),
         tooltip=tips,  # also where a number covers its cell
         color=alt.ColorValue(INK, condition={"test": "datum.v < 0.75", "value": "white"}),
@@ -153,8 +158,8 @@ def _month_axis(**more: Any) -> Any:
     """Axis of months; where there is little room their names are short and small."""
     return alt.Axis(
         labelAngle=0,
-        labelFontSize=alt.ExprRef("width < 480 ? 8 : 11"),
-        labelExpr="width < 480 ? replace(datum.label, 'th. ', '') : datum.label",
+        labelFontSize=alt.ExprRef(f"room < {NARROW} ? 8 : 11"),
+        labelExpr=f"room < {NARROW} ? replace(datum.label, 'th. ', '') : datum.label",
         **more,
     )
 
@@ -182,7 +187,7 @@ def member_deficits(view: View) -> Any:
     names = [view.name("region", key) for key in order]
     first = 1 if view.is_ensemble else 0
     data = [
-        {"m": first + k, "n": name, "r": region, "vs": compact(sums[:, k, i])}
+        {"key": f"{k}/{i}", "m": first + k, "n": name, "r": region, "vs": compact(sums[:, k, i])}
         for k, name in enumerate(view.members) for i, region in enumerate(names)
     ]  # fmt: skip
     is_named = len(view.members) <= NAMED
@@ -195,6 +200,7 @@ def member_deficits(view: View) -> Any:
                 v="datum.vs[season]",
                 said="datum.n + ', ' + datum.r + ': ' + format(datum.v, ',.4~r')",
             ),
+            apart=("vs",),
         )
         .mark_bar()
         .encode(
@@ -231,15 +237,17 @@ def energy(view: View) -> Any:
     labels = [MONTHS[view.lang][month - 1] for month in months]
     names = [view.name("plant", plants[k]) for k in most]
     data = [
-        {"p": names[place], "o": place, "t": label, "vs": compact(values[:, j, k])}
+        {"key": f"{plants[k]}/{months[j]}", "p": names[place], "o": place, "t": label,
+         "vs": by_member(values[:, j, k])}
         for place, k in enumerate(most) for j, label in enumerate(labels)
     ]  # fmt: skip
     base = drawing.chart(
         data,
         *computed(
-            v="datum.vs[member]",
+            v=of_member("vs"),
             said="datum.p + ', ' + datum.t + ': ' + format(datum.v, ',.4~r') + ' GWh'",
         ),
+        apart=("vs",),
     ).encode(x=alt.X("t:O", sort=labels, title=None, axis=_month_axis()))
     colours = [*SECTORS, *SECTORS][: len(names)]
     bars = base.mark_bar(stroke="white", strokeWidth=0.5).encode(

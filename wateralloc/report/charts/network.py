@@ -12,16 +12,18 @@ import numpy as np
 from wateralloc.report.charts.labels import NEAR, SIDES, place_labels
 from wateralloc.report.charts.style import (
     INK,
+    NARROW,
     NUMBERED,
     SHORTAGE,
     SHORTAGE_FROM,
     WATER,
     WIDTH,
     Drawing,
+    by_member,
     class_colour,
     classed,
-    compact,  # fmt: skip
-    computed,
+    computed,  # fmt: skip
+    of_member,
     shown_if,
 )
 from wateralloc.report.charts.view import View
@@ -47,7 +49,7 @@ GROUND = "#bcc8d1"
 """Colour of outlines."""
 WIDEST = 9.0
 """Width of the largest flow [px]."""
-NARROW = 520
+LABELLED_FROM = 520
 """Width [px] for which labels are placed; a picture that is narrower has none."""
 BESIDE = 1.3
 """Height of the schematic to its width, at most."""
@@ -151,9 +153,10 @@ def _network(
         drawing.chart(
             links,
             *computed(
-                v="datum.vs[season][member]",
+                v=of_member("vs", by_season=True),
                 said="datum.name + ': ' + format(datum.v, ',.4~r') + ' m³/s'",
             ),
+            apart=("vs",),
         )
         .mark_rule(color=WATER, strokeCap="round")
         .encode(
@@ -172,16 +175,17 @@ def _network(
     base = drawing.chart(
         nodes,
         *computed(
-            s="datum.ss[season][member]",
-            d="datum.ds[season][member]",
-            l="datum.ls[season][member]",
+            d=of_member("ds", by_season=True),
+            l=of_member("ls", by_season=True),
+            s="datum.d > 0 ? 1 - datum.l / datum.d : 1",
             said="datum.name + (datum.d > 0 ? ': ' + format(datum.s, '.1%') : '')",
         ),
         classed("s", SHORTAGE_FROM),
+        apart=("ds", "ls"),
     ).encode(x=alt.X("x:Q", **x), y=alt.Y("y:Q", **y), description="said:N")
     kinds = list(dict.fromkeys(node["kind"] for node in nodes))
     tips = [alt.Tooltip("name:N", title=view.say(WORDS, "node"))]
-    size = alt.ExprRef("width < 480 ? 40 : 90")
+    size = alt.ExprRef(f"room < {NARROW} ? 40 : 90")
     shape = alt.Shape(
         "kind:N", legend=None,
         scale=alt.Scale(domain=kinds, range=[SHAPES.get(kind, "circle") for kind in kinds]),
@@ -232,10 +236,10 @@ def _place_names(
 ) -> None:
     """Give each node the side of its label, or none, so that none cover each other."""
     x0, y0, x1, y1 = extent
-    at = np.array([[(node["x"] - x0) / (x1 - x0) * NARROW,
-                    (y1 - node["y"]) / (y1 - y0) * height * NARROW / WIDTH]
+    at = np.array([[(node["x"] - x0) / (x1 - x0) * LABELLED_FROM,
+                    (y1 - node["y"]) / (y1 - y0) * height * LABELLED_FROM / WIDTH]
                    for node in nodes])  # fmt: skip
-    size = (NARROW, height * NARROW / WIDTH)
+    size = (LABELLED_FROM, height * LABELLED_FROM / WIDTH)
     names = [str(node["n"]) for node in nodes]
     for node, side in zip(nodes, place_labels(at, names, size), strict=True):
         node["side"] = side or ""
@@ -251,7 +255,7 @@ def _side(base: Any, side: str) -> Any:
         base.transform_filter(f"datum.side == '{side}'")
         .mark_text(
             align=align, baseline=baseline, dx=dx, dy=dy, color=INK, aria=False,
-            fontSize=10, opacity=alt.ExprRef(f"width < {NARROW} ? 0 : 1"),
+            fontSize=10, opacity=alt.ExprRef(f"room < {LABELLED_FROM} ? 0 : 1"),
         )
         .encode(text=alt.Text("n:N"))
     )  # fmt: skip
@@ -279,8 +283,8 @@ def _links(
         (x0, y0), (x1, y1) = places[str(start)], places[str(end)]
         largest = max(largest, float(flow[:, :, k].max()))
         rows.append(
-            {"name": view.name("link", link), "x0": _short(x0), "y0": _short(y0),
-             "x1": _short(x1), "y1": _short(y1), "vs": compact(flow[:, :, k], 3)}
+            {"key": str(link), "name": view.name("link", link), "x0": _short(x0), "y0": _short(y0),
+             "x1": _short(x1), "y1": _short(y1), "vs": by_member(flow[:, :, k], 3)}
         )  # fmt: skip
     return rows, largest
 
@@ -295,11 +299,10 @@ def _nodes(view: View, places: Mapping[str, tuple[float, float]]) -> list[dict[s
     rows = []
     for node, (x, y) in places.items():
         demand, lack = (of[:, :, at == node].sum(axis=2) for of in (asked, lacked))
-        share = 1.0 - np.divide(lack, demand, out=np.zeros_like(lack), where=demand > 1e-9)
         name = view.name("node", node)
         rows.append(
-            {"name": name, "kind": str(kinds[node]), "x": _short(x), "y": _short(y),
-             "ss": compact(share), "ds": compact(demand), "ls": compact(lack),
+            {"key": node, "name": name, "kind": str(kinds[node]), "x": _short(x), "y": _short(y),
+             "ds": by_member(demand, 5), "ls": by_member(lack, 5),
              "n": name if str(kinds[node]) in LABELLED else ""}
         )  # fmt: skip
     return rows

@@ -19,7 +19,7 @@ from wateralloc.report.charts.style import (
     kept,
     named,  # fmt: skip
 )
-from wateralloc.report.charts.traces import Limit, traces
+from wateralloc.report.charts.traces import Limit, member_rows, traces, with_end
 from wateralloc.report.charts.view import View
 from wateralloc.units import HM3_PER_M3
 
@@ -156,22 +156,30 @@ def duration(view: View, node: str) -> Any:
             {"s": s, "v": one}
             for s, one in enumerate(compact([np.quantile(of, 1.0 - SHARES) for of in both]))
         ]
-        layers.append(
-            _curve(drawing, pooled, "datum.s == season", SHARES.size - 1, names[0], tint, (x, y))
-        )
-    first = 1 if view.is_ensemble else 0
-    each = [
-        {"s": s, "m": first + k, "v": compact(np.sort(one)[::-1])}
-        for s, of in enumerate(both)
-        for k, one in enumerate(of)
-    ]
+        steps = [
+            kept("datum.s == season"), {"flatten": ["v"]}, NUMBERED,
+            *computed(p=f"(datum.i - 1) / {SHARES.size - 1}"),
+        ]  # fmt: skip
+        layers.append(_curve(drawing, pooled, steps, names[0], tint, (x, y)))
+    # those of a member are the flows that its hydrograph has
+    ranked = [
+        kept("datum.m == member"), {"flatten": ["v"]}, NUMBERED,
+        kept("datum.i <= length(seasons) && (season == 0 || seasons[datum.i - 1] == season)"),
+        {"window": [{"op": "row_number", "as": "rank"}],
+         "sort": [{"field": "v", "order": "descending"}]},
+        {"joinaggregate": [{"op": "count", "as": "n"}]},
+        *computed(p="datum.rank / (datum.n + 1)"),
+    ]  # fmt: skip
     layers.append(
-        _curve(
-            drawing, each, "datum.s == season && datum.m == member", None, names[-1], tint, (x, y)
-        )
+        _curve(drawing, member_rows(view, with_end(values)), ranked, names[-1], tint, (x, y))
     )
     title = f"{view.name('node', node)}: {view.say(WORDS, 'duration')}"
-    return drawing.finish(layers, title, 190, description=f"{title} [m³/s]")
+    seasons = (
+        view.season_masks[1:].argmax(axis=0) + 1 if view.seasons else np.zeros(view.starts.size)
+    )
+    return drawing.finish(
+        layers, title, 190, names={"seasons": compact(seasons)}, description=f"{title} [m³/s]"
+    )
 
 
 def _flow_axis(low: float, high: float) -> dict[str, Any]:
@@ -191,21 +199,15 @@ def _flow_axis(low: float, high: float) -> dict[str, Any]:
 def _curve(
     drawing: Drawing,
     rows: list[dict[str, Any]],
-    which: str,
-    n: int | None,
+    steps: list[dict[str, Any]],
     name: str,
     tint: Any,
     encodings: tuple[Any, Any],
 ) -> Any:
-    """Draw sorted flows by their exceedance; `n` is the number of steps, None: Weibull's."""
+    """Draw flows ``v`` by the share of time ``p`` in which they are exceeded."""
     x, y = encodings
-    share = f"(datum.i - 1) / {n}" if n else "datum.i / (datum.n + 1)"
-    steps = [
-        kept(which), *computed(n="length(datum.v)"), {"flatten": ["v"]}, NUMBERED,
-        *computed(p=share), named(name),
-    ]  # fmt: skip
     return (
-        drawing.chart(rows, *steps)
+        drawing.chart(rows, *steps, named(name))
         .mark_line(strokeWidth=2, aria=False, point=alt.OverlayMarkDef(opacity=0, size=40))
         .encode(
             x=x, y=y, color=tint,

@@ -9,6 +9,7 @@ import numpy as np
 
 from wateralloc.report.charts.style import (
     GOOD,
+    NARROW,
     Drawing,  # fmt: skip
     class_colour,
     classed,
@@ -59,7 +60,7 @@ def rules(view: View) -> Any:
             x=alt.X("t0:T", title=None, axis=time_axis(view, grid=False)),
             x2=alt.X2("t1"),
             y=alt.Y("r:N", sort=names, title=None, axis=alt.Axis(
-                domain=False, ticks=False, labelLimit=alt.ExprRef("width < 300 ? 110 : 220"))),
+                domain=False, ticks=False, labelLimit=alt.ExprRef(f"room < {NARROW} ? 110 : 220"))),
             color=class_colour(SHARES, COLOURS, say["share"], first=say["kept"]),
             description="said:N",
             tooltip=[

@@ -9,11 +9,13 @@ import numpy as np
 
 from wateralloc.report.charts.style import (
     INK,
+    NARROW,
     SECTORS,
     Drawing,
-    compact,  # fmt: skip
-    computed,
+    by_member,
+    computed,  # fmt: skip
     kept,
+    of_member,
 )
 from wateralloc.report.charts.tracing import LOSS, OTHER, SEA, STORAGE, STORED, trace
 from wateralloc.report.charts.view import View
@@ -35,8 +37,6 @@ LEAST = 1e-6
 """Share of all water below which a flow is not drawn."""
 GAP = 0.05
 """Room between two boxes, as a share of all water."""
-NARROW = 480
-"""Width [px] below which labels stand inside the picture."""
 STEPS = 24
 """Pieces of the curve of a ribbon."""
 
@@ -61,12 +61,12 @@ def sankey(view: View) -> Any:
     drawing = Drawing(view.lang, view.choice)
     sources, uses, each = volumes(view)
     data = [
-        {"s": i, "u": j, "vs": compact(each[:, :, i, j])}
+        {"s": i, "u": j, "vs": by_member(each[:, :, i, j])}
         for i in range(len(sources)) for j in range(len(uses)) if each[:, :, i, j].any()
     ]  # fmt: skip
     unit = view.say(WORDS, "unit")
     steps: list[dict[str, Any]] = [
-        *computed(v="datum.vs[season][member]"),
+        *computed(v=of_member("vs", by_season=True)),
         kept("datum.v > 0"),
         {"joinaggregate": [{"op": "sum", "field": "v", "as": "total"}]},
         *(
@@ -82,7 +82,7 @@ def sankey(view: View) -> Any:
             use="uses[datum.u]",
         ),
     ]
-    beside = f"width < {NARROW} ? 0.03 : 0.42"  # room for labels, which else stand inside
+    beside = f"room < {NARROW} ? 0.03 : 0.42"  # room for labels, which else stand inside
     across = alt.Scale(domain=[alt.ExprRef(f"-({beside})"), alt.ExprRef(f"1 + ({beside})")],
                        nice=False)  # fmt: skip
     x = alt.X("x:Q", axis=None, scale=across)
@@ -127,7 +127,7 @@ def sankey(view: View) -> Any:
             *computed(
                 x=str(at[0]), x2=str(at[1]), middle="(datum.y0 + datum.y1) / 2",
                 label=f"datum.{word} + '  ' + {number}",
-                edge=f"width < {NARROW} ? {edges[0]} : {edges[1]}",
+                edge=f"room < {NARROW} ? {edges[0]} : {edges[1]}",
             ),
         )  # fmt: skip
         layers.append(
@@ -140,10 +140,10 @@ def sankey(view: View) -> Any:
         )  # fmt: skip
         layers.append(
             boxes.mark_text(
-                aria=False, align=alt.ExprRef(f"width < {NARROW} ? '{aligns[0]}' : '{aligns[1]}'"),
+                aria=False, align=alt.ExprRef(f"room < {NARROW} ? '{aligns[0]}' : '{aligns[1]}'"),
                 baseline="middle", color=INK,
-                fontSize=alt.ExprRef(f"width < {NARROW} ? 9 : 12"),
-                limit=alt.ExprRef(f"width * (width < {NARROW} ? 0.48 : 0.235)"),
+                fontSize=alt.ExprRef(f"room < {NARROW} ? 9 : 12"),
+                limit=alt.ExprRef(f"width * (room < {NARROW} ? 0.48 : 0.235)"),
             ).encode(
                 x=alt.X("edge:Q", axis=None, scale=across), y=alt.Y("middle:Q", **y),
                 text=alt.Text("label:N"),

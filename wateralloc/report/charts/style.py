@@ -30,6 +30,10 @@ FIGURES = 4
 """Figures of a number that is drawn."""
 WIDTH = 640
 """Of a figure that is saved [px]; in the report it is that of the page."""
+NARROW = 480
+"""Room [px] below which a chart is drawn for a narrow page.  Expressions ask for the parameter
+``room``: the width with axes and all, which stays while a chart finds its layout.
+"""
 ENDINGS = (".svg", ".pdf", ".png", ".html")
 SHARPNESS = 300
 """Dots per inch of a PNG."""
@@ -95,20 +99,34 @@ class Drawing:
     choice: Mapping[str, int] = field(default_factory=dict)
     data: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
-    def chart(self, rows: list[dict[str, Any]], *steps: dict[str, Any]) -> Any:
+    def chart(
+        self, rows: list[dict[str, Any]], *steps: dict[str, Any], apart: Sequence[str] = ()
+    ) -> Any:
         """A chart of some rows, with nothing drawn yet.
 
         Parameters
         ----------
         steps : transforms of the rows, as Vega-Lite writes them
+        apart : columns that are kept by themselves and looked up by the column ``key``, so that
+            charts whose rows differ in others, as in names, have them once
         """
-        text = json.dumps(rows, separators=(",", ":"), allow_nan=False)
-        name = hashlib.sha256(text.encode()).hexdigest()[:12]
-        self.data[name] = rows
-        chart = alt.Chart(alt.NamedData(name))
+        if apart:
+            numbers = [{name: row[name] for name in ("key", *apart)} for row in rows]
+            numbers.sort(key=lambda row: str(row["key"]))
+            rows = [{n: value for n, value in row.items() if n not in apart} for row in rows]
+            found = {"data": {"name": self._keep(numbers)}, "key": "key", "fields": list(apart)}
+            steps = ({"lookup": "key", "from": found}, *steps)
+        chart = alt.Chart(alt.NamedData(self._keep(rows)))
         if steps:
             chart.transform = list(steps)
         return chart
+
+    def _keep(self, rows: list[dict[str, Any]]) -> str:
+        """Keep rows by a name that says what they are."""
+        text = json.dumps(rows, separators=(",", ":"), allow_nan=False)
+        name = hashlib.sha256(text.encode()).hexdigest()[:12]
+        self.data[name] = rows
+        return name
 
     def finish(
         self,
@@ -130,7 +148,7 @@ class Drawing:
         description : for those who do not see it; default: the title
         """
         chart = alt.layer(*layers) if len(layers) > 1 else layers[0]
-        known = {**self.choice, **(names or {})}
+        known = {**self.choice, "room": WIDTH, **(names or {})}
         # set as they are: to pass them through the chart's methods copies all of it each time
         chart.params = [
             *(alt.VariableParameter(name=name, value=value) for name, value in known.items()),
@@ -157,7 +175,7 @@ CONFIG: dict[str, Any] = {
     "legend": {
         "labelColor": INK, "titleColor": SOFT, "labelFontSize": 11, "titleFontSize": 11,
         "orient": "bottom", "titleFontWeight": "normal", "labelLimit": 260, "titleLimit": 300,
-        "columns": {"expr": "width < 480 ? 1 : 3"}, "symbolStrokeWidth": 2.5,
+        "columns": {"expr": f"room < {NARROW} ? 1 : 3"}, "symbolStrokeWidth": 2.5,
     },
     "title": {"color": INK, "fontSize": 13, "anchor": "start", "fontWeight": "bold", "offset": 6},
     "view": {"stroke": None},
@@ -168,6 +186,24 @@ CONFIG: dict[str, Any] = {
 def named(name: str) -> dict[str, Any]:
     """Transform: all rows have a name, column ``k``, for their colour and the legend."""
     return {"calculate": json.dumps(name), "as": "k"}
+
+
+def by_member(values: np.ndarray, figures: int = FIGURES) -> Any:
+    """Numbers by member, the last axis, in short: one where all members have the same.
+
+    >>> by_member(np.array([[1.5, 1.5], [1.5, 2.0]]))
+    [1.5, [1.5, 2]]
+    """
+    if values.ndim > 1:
+        return [by_member(of, figures) for of in values]
+    numbers = compact(values, figures)
+    return numbers[0] if len(set(numbers)) == 1 else numbers
+
+
+def of_member(column: str, *, by_season: bool = False) -> str:
+    """Expression: the number of the member that is chosen, of what :func:`by_member` gives."""
+    of = f"datum.{column}[season]" if by_season else f"datum.{column}"
+    return f"(isArray({of}) ? {of}[member] : {of})"
 
 
 def kept(condition: str) -> dict[str, Any]:
@@ -219,7 +255,7 @@ def class_colour(
         legend=alt.Legend(
             labelExpr=f"{json.dumps(names, ensure_ascii=False)}[datum.value]",
             symbolType="square", symbolSize=130, symbolStrokeColor=SOFT, symbolStrokeWidth=0.5,
-            columns=alt.ExprRef("width < 230 ? 2 : width < 480 ? 3 : 6"),
+            columns=alt.ExprRef(f"room < {NARROW} ? 2 : 6"),
         ),
     )  # fmt: skip
 

@@ -77,8 +77,8 @@ def traces(
     drawing = Drawing(view.lang, view.choice)
     say = {key: view.say(WORDS, key) for key in WORDS}
     say["date"] = say["from"] if is_step else say["date"]
-    if is_step:  # the last period goes on to its end
-        values = np.concatenate([values, values[:, -1:]], axis=1)
+    if is_step:
+        values = with_end(values)
         limits = [Limit(one.name, np.append(one.values, one.values[-1])) for one in limits]
     shape = "step-after" if is_step else "linear"
     names = [say["median"], say["chosen"]] if view.is_ensemble else [say["value"]]
@@ -179,6 +179,17 @@ def _fan(
     ]
 
 
+def member_rows(view: View, values: np.ndarray) -> list[dict[str, Any]]:
+    """Rows of a quantity (member, time): a place of the choice of members, and the numbers."""
+    first = 1 if view.is_ensemble else 0
+    return [{"m": first + k, "v": one} for k, one in enumerate(compact(values))]
+
+
+def with_end(values: np.ndarray) -> np.ndarray:
+    """Numbers of periods (member, time), of which the last goes on to the end of its period."""
+    return np.concatenate([values, values[:, -1:]], axis=1)
+
+
 def _member(
     drawing: Drawing,
     view: View,
@@ -190,8 +201,7 @@ def _member(
 ) -> Any:
     """Draw the member that is chosen; of several none at first."""
     x, y, tip = encodings
-    first = 1 if view.is_ensemble else 0
-    rows = [{"m": first + k, "v": one} for k, one in enumerate(compact(values))]
+    rows = member_rows(view, values)
     return (
         drawing.chart(rows, kept("datum.m == member"), *unrolled("v"), named(name))
         .mark_line(

@@ -25,7 +25,8 @@
       }
     })(spec);
     for (const param of spec.params || [])
-      if (Object.hasOwn(chosen, param.name)) param.value = chosen[param.name];
+      if (param.name === "room") param.value = width;
+      else if (Object.hasOwn(chosen, param.name)) param.value = chosen[param.name];
     return spec;
   }
 
