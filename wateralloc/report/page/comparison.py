@@ -177,10 +177,12 @@ class _Report:
     @property
     def lead(self) -> list[Text]:
         courses, edges = self.comparison.courses, self.one.edges
+        n = len(self.comparison.members)
+        members = say("1 member") if n == 1 else say("n members", n=str(n))
         return [
             say(
                 "lead", basin=courses.attrs["basin"], policies=str(len(self.one.policies)),
-                members=str(len(self.comparison.members)), periods=str(edges.size - 1),
+                members=members, periods=str(edges.size - 1),
                 first=_day(edges[0]), last=_day(edges[-1] - 1),
             ),
             say(

@@ -7,11 +7,13 @@ from wateralloc.report.page.model import Text
 WORDS: dict[str, Text] = {
     "title": {"en": "Policies side by side", "vi": "So sánh các cơ chế"},
     "lead": {
-        "en": "Basin {basin} · {policies} policies · {members} members · {periods} periods, "
+        "en": "Basin {basin} · {policies} policies · {members} · {periods} periods, "
         "{first} – {last}",
-        "vi": "Lưu vực {basin} · {policies} cơ chế · {members} kịch bản thủy văn · {periods} thời "
+        "vi": "Lưu vực {basin} · {policies} cơ chế · {members} · {periods} thời "
         "đoạn, {first} – {last}",
     },
+    "1 member": {"en": "1 member", "vi": "1 kịch bản thủy văn"},
+    "n members": {"en": "{n} members", "vi": "{n} kịch bản thủy văn"},
     "made": {"en": "{source} · made on {day} · reference: {reference}",
              "vi": "{source} · lập ngày {day} · cơ chế làm mốc so sánh: {reference}"},
     "mended": {
