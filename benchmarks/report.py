@@ -1,8 +1,8 @@
 """What the report of a result costs: seconds, memory, and the size of the page.
 
 Run ``python -m benchmarks.report [--full] [--out DIR]``.  ``pilot_sharing`` is solved for a few
-members; its result is repeated for as many members as are asked, every number of each repetition but
-the demands by a factor of its own, so that hardly any stands twice.  Of each result it records
+members; its result is repeated for as many members as are asked, every number of each repetition
+but the demands by a factor of its own, so that hardly any stands twice.  Of each result it records
 
 - the size of report.html
 - seconds and seconds of the processor of ``wateralloc report RESULT``, the whole command in a
