@@ -60,6 +60,26 @@ def test_labels_stand_in_for_each_other(tmp_path: Path) -> None:
     assert basin.sectors["irrigation"]["en"] == "Irrigation"
 
 
+def test_sub_basins_have_labels(tmp_path: Path) -> None:
+    basin = read_basin(tiny_basin(tmp_path / "none"))
+    assert basin.sub_basins == {}  # the names in nodes.csv are all there are
+    labels = {"main": {"en": "Main river", "vi": "Sông chính"}, "other": "Other river"}
+    basin = read_basin(tiny_basin(tmp_path / "some", yaml={"sub_basins": labels}))
+    assert basin.sub_basins == {
+        "main": {"en": "Main river", "vi": "Sông chính"},
+        "other": {"en": "Other river", "vi": "Other river"},
+    }
+
+
+def test_a_sub_basin_that_is_not_declared(tmp_path: Path) -> None:
+    folder = tiny_basin(tmp_path, yaml={"sub_basins": ["mian"]})
+    with pytest.raises(InputError) as caught:
+        read_basin(folder)
+    (fault,) = caught.value.faults
+    text = "E211 sub-basin 'main' of node 'spring' does not exist; did you mean 'mian'?"
+    assert text in str(fault)
+
+
 def test_every_declared_table_is_there(tmp_path: Path) -> None:
     """Absent tables are empty frames with their columns."""
     parts = tiny_parts()

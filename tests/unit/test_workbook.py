@@ -371,6 +371,18 @@ def test_attacks_are_inert_and_come_back_as_they_were(here: Path) -> None:
 # --- settings as rows ---------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("ending", ["xlsx", "nc"])
+def test_sub_basins_come_back(tmp_path: Path, ending: str) -> None:
+    labels = {"main": {"en": "Main river", "vi": "Sông chính"}, "other": {"vi": "Sông khác"}}
+    basin = read_basin(tiny_basin(tmp_path / "basin", yaml={"sub_basins": labels}))
+    path = tmp_path / f"basin.{ending}"
+    (export_workbook if ending == "xlsx" else write_netcdf)(basin, path)
+    again = read_basin(path)
+    assert again.sub_basins == basin.sub_basins
+    assert list(again.sub_basins) == ["main", "other"]
+    assert again.sub_basins["main"]["vi"] == "Sông chính"
+
+
 def test_settings_become_rows_and_back() -> None:
     data = {
         "schema": 1,

@@ -56,8 +56,9 @@ def _unknown(
         if is_setting
         else f"add it to {column.refers_to}.csv"
     )
+    is_named_so = column.name in (column.refers_to.removesuffix("s"), table.key)
     what = column.refers_to.removesuffix("s").replace("sub_basin", "sub-basin")
-    what = what if column.name in (what, table.key) else f"{what} '{value}', {column.name}"
+    what = what if is_named_so else f"{what} '{value}', {column.name}"
     what = what if f"'{value}'" in what else f"{what} '{value}'"
     reading.fault(
         table.name,
