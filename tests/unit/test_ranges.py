@@ -202,7 +202,7 @@ def test_results_have_ranges_where_faces_were_kept(tmp_path: Path) -> None:
     case = pair(tmp_path)
     without = collect(solve_perfect(case))
     assert without.dataset.attrs["withdrawal_ranges"] == "not computed"
-    assert not [name for name in without.dataset.variables if "least" in str(name)]
+    assert not [name for name in without.dataset.variables if "withdrawal_least" in str(name)]
     assert not set(ENDS) & set(without.tables()["allocation"])
     assert "ranges" not in without.manifest["seconds"]
     results = collect(solve_perfect(case, keep_faces=True))
