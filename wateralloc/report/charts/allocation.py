@@ -18,7 +18,7 @@ from wateralloc.report.charts.style import (
     by_member,
     class_colour,
     classed,
-    compact,  # fmt: skip
+    compact,
     computed,
     kept,
     of_member,

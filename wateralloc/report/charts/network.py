@@ -22,7 +22,7 @@ from wateralloc.report.charts.style import (
     by_member,
     class_colour,
     classed,
-    computed,  # fmt: skip
+    computed,
     of_member,
     shown_if,
 )

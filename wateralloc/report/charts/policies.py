@@ -23,7 +23,7 @@ from wateralloc.report.charts.style import (
     compact,
     computed,
     day_numbers,
-    kept,  # fmt: skip
+    kept,
 )
 from wateralloc.report.charts.traces import time_axis
 from wateralloc.report.compare_table import Key

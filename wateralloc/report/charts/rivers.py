@@ -17,7 +17,7 @@ from wateralloc.report.charts.style import (
     compact,
     computed,
     kept,
-    named,  # fmt: skip
+    named,
 )
 from wateralloc.report.charts.traces import Limit, member_rows, traces, with_end
 from wateralloc.report.charts.view import View

@@ -10,7 +10,7 @@ import numpy as np
 from wateralloc.report.charts.style import (
     GOOD,
     NARROW,
-    Drawing,  # fmt: skip
+    Drawing,
     class_colour,
     classed,
     computed,

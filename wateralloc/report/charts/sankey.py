@@ -13,7 +13,7 @@ from wateralloc.report.charts.style import (
     SECTORS,
     Drawing,
     by_member,
-    computed,  # fmt: skip
+    computed,
     kept,
     of_member,
 )

@@ -21,7 +21,7 @@ from wateralloc.report.charts.style import (
     kept,
     named,
     shown_if,
-    unrolled,  # fmt: skip
+    unrolled,
 )
 from wateralloc.report.charts.view import View
 

@@ -36,7 +36,7 @@ from wateralloc.report.page.model import (
     Table,
     Text,
     same,
-)  # fmt: skip
+)
 from wateralloc.report.page.render import library, render
 from wateralloc.report.table_files import localised
 from wateralloc.results.store import replacing

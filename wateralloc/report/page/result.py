@@ -39,7 +39,7 @@ from wateralloc.report.page.model import (
     grid_of_frame,
     grid_of_tabulation,
     with_powers,
-)  # fmt: skip
+)
 from wateralloc.report.page.render import library, markdown, render
 from wateralloc.report.page.words import WORDS, say
 from wateralloc.report.table_files import localised
