@@ -23,7 +23,8 @@ from wateralloc.results import Results
 
 CHOICES = [(None, None), ("2001-01", None), ("2002-01", "dry"), (None, "wet")]
 WET = (6, 7, 8, 9, 10)
-YEARS = (365 + 366) / 365.2425
+YEARS = 2
+"""Of the horizon, of which one is a leap year."""
 UNITS = ("_hm3", "_gwh")
 FIGURES = 6e-4
 """Relative difference of a number of four figures."""

@@ -703,7 +703,7 @@ def _sums(
     found, group = np.unique(joint, return_inverse=True)
     found = found if fields else np.zeros(1, int)
     group = group.reshape(kept)
-    per_year = _years(dataset, fields)[:, None]
+    per_year = years_of(dataset, fields)[:, None]
     columns: dict[str, Any] = {}
     for name in values:
         volume = dataset[f"{name}_volume" if name == "demand" else name].transpose(*dims).values
@@ -765,7 +765,7 @@ def _keys_in_order(dataset: xr.Dataset, field: str) -> list[Any]:
     return list(dict.fromkeys([*known, *keys.tolist()]))
 
 
-def _years(dataset: xr.Dataset, fields: Sequence[str]) -> np.ndarray:
+def years_of(dataset: xr.Dataset, fields: Sequence[str]) -> np.ndarray:
     """Number of years over which the volumes of each period are a mean (time)."""
     n_periods = dataset.sizes["time"]
     if "year" in fields or "period" in fields:

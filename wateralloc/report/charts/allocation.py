@@ -14,6 +14,7 @@ from wateralloc.report.charts.style import (
     SECTORS,
     SHORTAGE,
     SHORTAGE_FROM,
+    TIME_LOCALE,
     Drawing,
     by_member,
     class_colour,
@@ -25,6 +26,7 @@ from wateralloc.report.charts.style import (
     shown_if,
 )
 from wateralloc.report.charts.view import View
+from wateralloc.report.tables import years_of
 
 WORDS = {
     "satisfaction": {"en": "Satisfaction of demand, %", "vi": "Mức đáp ứng nhu cầu, %"},
@@ -43,10 +45,6 @@ WORDS = {
     "plant": {"en": "Plant", "vi": "Nhà máy"},
     "GWh": {"en": "GWh", "vi": "GWh"},
 }  # fmt: skip
-MONTHS = {
-    "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
-    "vi": tuple(f"th. {k}" for k in range(1, 13)),
-}
 NAMED = 40
 """Members whose names stand below their bars."""
 
@@ -62,17 +60,18 @@ def month_places(view: View) -> tuple[list[int], np.ndarray]:
 
 
 def by_month(view: View, values: np.ndarray) -> np.ndarray:
-    """Sums of each month of the year (choice, month, item), a mean year; of all members the mean.
+    """Sums of each month (choice, month, item), mean over the years that have it.
 
     Parameters
     ----------
     values : (member, time, item)
     """
     order, places = month_places(view)
+    years = years_of(view.dataset, ["month"])
     sums = np.zeros((values.shape[0], len(order), values.shape[2]))
     for t, place in enumerate(places.tolist()):
-        sums[:, place] += values[:, t]
-    return view.with_all(sums / view.years)
+        sums[:, place] += values[:, t] / years[t]
+    return view.with_all(sums)
 
 
 def grouped(values: np.ndarray, keys: np.ndarray, order: list[str]) -> np.ndarray:
@@ -106,7 +105,7 @@ def heat_map(view: View) -> Any:
     lack = by_month(view, grouped(view.dataset["deficit"].values, keys, order))
     months, _ = month_places(view)
     names = [view.name(field, key) for key in order]
-    labels = [MONTHS[view.lang][month - 1] for month in months]
+    labels = [TIME_LOCALE[view.lang]["shortMonths"][month - 1] for month in months]
     seasons = [_season_place(view, month) for month in months]
     data = [
         {"key": f"{order[i]}/{months[j]}", "p": names[i], "t": labels[j], "s": seasons[j],
@@ -234,7 +233,7 @@ def energy(view: View) -> Any:
     values = by_month(view, view.dataset["energy"].values)
     most = np.argsort(-values[0].sum(axis=0), kind="stable")
     months, _ = month_places(view)
-    labels = [MONTHS[view.lang][month - 1] for month in months]
+    labels = [TIME_LOCALE[view.lang]["shortMonths"][month - 1] for month in months]
     names = [view.name("plant", plants[k]) for k in most]
     data = [
         {"key": f"{plants[k]}/{months[j]}", "p": names[place], "o": place, "t": label,

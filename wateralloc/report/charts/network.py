@@ -27,7 +27,7 @@ from wateralloc.report.charts.style import (
     shown_if,
 )
 from wateralloc.report.charts.view import View
-from wateralloc.units import HM3_PER_M3
+from wateralloc.units import SECONDS_PER_DAY, m3s_of_hm3
 
 WORDS = {
     "map": {"en": "Map: mean flow, and satisfaction of the users at each node",
@@ -272,8 +272,8 @@ def _links(
     """Rows of the links between nodes that have a place, and the largest flow."""
     dataset = view.dataset
     days = dataset["days"].values
-    seconds = np.array([days[mask].sum() for mask in view.season_masks]) * 86400.0
-    flow = _means(view, dataset["flow_in"].values) / (seconds[:, None, None] * HM3_PER_M3)
+    seconds = np.array([days[mask].sum() for mask in view.season_masks]) * SECONDS_PER_DAY
+    flow = m3s_of_hm3(_means(view, dataset["flow_in"].values), seconds[:, None, None])
     rows, largest = [], 1e-9
     ends = zip(dataset["link"].values, dataset["link_from"].values, dataset["link_to"].values,
                strict=True)  # fmt: skip

@@ -21,7 +21,7 @@ from wateralloc.report.charts.style import (
 )
 from wateralloc.report.charts.traces import Limit, member_rows, traces, with_end
 from wateralloc.report.charts.view import View
-from wateralloc.units import HM3_PER_M3
+from wateralloc.units import SECONDS_PER_DAY, m3s_of_hm3
 
 WORDS = {
     "storage": {"en": "storage", "vi": "dung tích trữ"},
@@ -82,8 +82,8 @@ def reservoir(view: View, name: str) -> Any:
 
 def flow_of(view: View, node: str) -> np.ndarray:
     """Mean flow that the river carries on from a node [m3/s] (member, time)."""
-    days = view.dataset["days"].values
-    return view.dataset["river_flow"].sel(node=node).values / (days * 86400.0 * HM3_PER_M3)
+    volume = view.dataset["river_flow"].sel(node=node).values
+    return m3s_of_hm3(volume, view.dataset["days"].values * SECONDS_PER_DAY)
 
 
 def nodes_drawn(view: View) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from wateralloc.errors import Fault, InputError, Position, listed, or_do, suggest
-from wateralloc.report.tables import SEASONS, WET_MONTHS, word
+from wateralloc.report.tables import SEASONS, WET_MONTHS, word, years_of
 from wateralloc.results import Results
 
 WORDS = {
@@ -91,8 +91,7 @@ class View:
     @cached_property
     def years(self) -> float:
         """Length of the horizon in years, one at least."""
-        days = (self.edges[-1] - self.edges[0]).astype(int)
-        return max(1.0, float(days) / 365.2425)
+        return float(years_of(self.dataset, [])[0])
 
     @property
     def choice(self) -> dict[str, int]:

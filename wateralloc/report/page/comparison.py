@@ -35,17 +35,19 @@ from wateralloc.report.page.model import (
     Sign,
     Table,
     Text,
+    date_text,
+    number,
     same,
 )
 from wateralloc.report.page.render import library, render
 from wateralloc.report.table_files import localised
+from wateralloc.report.tables import LANGUAGES
 from wateralloc.results.store import replacing
 
 if TYPE_CHECKING:
     from wateralloc.comparison import Comparison
     from wateralloc.comparison.attribution import Attribution
 
-LANGUAGES = ("en", "vi")
 ENDINGS = (".html", ".htm")
 DEFICIT, ENERGY = ("deficit", "basin", "all"), ("energy", "basin", "all")
 SAME = 1e-6
@@ -183,10 +185,10 @@ class _Report:
             say(
                 "lead", basin=courses.attrs["basin"], policies=str(len(self.one.policies)),
                 members=members, periods=str(edges.size - 1),
-                first=_day(edges[0]), last=_day(edges[-1] - 1),
+                first=date_text(edges[0]), last=date_text(edges[-1] - 1),
             ),
             say(
-                "made", source=courses.attrs["source"], day=_day(np.datetime64(self.day)),
+                "made", source=courses.attrs["source"], day=date_text(self.day),
                 reference=self.reference,
             ),
         ]  # fmt: skip
@@ -237,14 +239,14 @@ class _Report:
         if self.one.has(DEFICIT):
             deficit, unit = self.means(DEFICIT), self.unit(DEFICIT)
             base = deficit[self.reference]
-            yield _number(base), say("base deficit", policy=self.reference, unit=unit)
+            yield number(base), say("base deficit", policy=self.reference, unit=unit)
             least = str(deficit.idxmin())
-            yield _number(deficit[least]), say("least deficit", policy=least, unit=unit)
+            yield number(deficit[least]), say("least deficit", policy=least, unit=unit)
         if self.one.has(ENERGY):
             energy, unit = self.means(ENERGY), self.unit(ENERGY)
             for key, policy in (("most", energy.idxmax()), ("least", energy.idxmin())):
                 label = say(f"{key} energy", policy=str(policy), unit=unit)
-                yield _number(energy[policy]), label
+                yield number(energy[policy]), label
 
     def _sentences(self) -> Iterator[Text]:
         if self.one.has(DEFICIT):
@@ -263,11 +265,11 @@ class _Report:
         deficit, unit = self.means(DEFICIT), self.unit(DEFICIT)
         least, most = str(deficit.idxmin()), str(deficit.idxmax())
         if deficit[most] - deficit[least] <= SAME:
-            return say("same deficit", value=_number(deficit[least]), unit=unit)
+            return say("same deficit", value=number(deficit[least]), unit=unit)
         return say(
-            "deficits", least=least, low=_number(deficit[least]), unit=unit, most=most,
-            high=_number(deficit[most]), reference=self.reference,
-            base=_number(deficit[self.reference]),
+            "deficits", least=least, low=number(deficit[least]), unit=unit, most=most,
+            high=number(deficit[most]), reference=self.reference,
+            base=number(deficit[self.reference]),
         )  # fmt: skip
 
     def _regions(self) -> Iterator[Text]:
@@ -294,9 +296,9 @@ class _Report:
         worst = rows[of_basin].set_index("policy")
         least, most = str(worst["worst"].idxmin()), str(worst["worst"].idxmax())
         return say(
-            "worst", least=least, low=_number(worst.at[least, "worst"]), unit=self.unit(DEFICIT),
+            "worst", least=least, low=number(worst.at[least, "worst"]), unit=self.unit(DEFICIT),
             member=str(worst.at[least, "worst_member"]), most=most,
-            high=_number(worst.at[most, "worst"]), other=str(worst.at[most, "worst_member"]),
+            high=number(worst.at[most, "worst"]), other=str(worst.at[most, "worst_member"]),
         )  # fmt: skip
 
     def _front(self) -> Text | None:
@@ -332,7 +334,7 @@ class _Report:
 
     def _with_change(self, key: compare_table.Key, policy: str, lang: str) -> str:
         values = self.means(key)
-        text = _number(values[policy])[lang]
+        text = number(values[policy])[lang]
         if policy == self.reference:
             return text
         return f"{text} ({_change(values[policy] - values[self.reference])[lang]})"
@@ -534,11 +536,6 @@ class _Report:
 # --- numbers and words ------------------------------------------------------------------------
 
 
-def _number(value: float) -> Text:
-    decimals = 0 if abs(value) >= 1000 else 1
-    return {lang: localised(value, decimals, lang) for lang in LANGUAGES}
-
-
 def _change(value: float) -> Text:
     decimals = 0 if abs(value) >= 1000 else 1
     return {lang: _signed(value, decimals, lang) for lang in LANGUAGES}
@@ -563,8 +560,3 @@ def _cell(value: Any, decimals: int | None, lang: str, *, is_share: bool) -> str
         return text if isinstance(value, str) or lang == "en" else text.replace(".", ",")
     size = localised(abs(value), decimals, lang)
     return f"−{size}" if value < 0 and size.strip("0.,") else size
-
-
-def _day(day: Any) -> Text:
-    text = str(np.datetime64(day, "D"))
-    return {"en": text, "vi": "/".join(reversed(text.split("-")))}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from wateralloc.errors import CaseError, Fault, InputError, Position, SolveError, shown
 from wateralloc.report.charts.shortage import waterfall
 from wateralloc.report.page.model import with_powers
+from wateralloc.report.tables import LANGUAGES
 from wateralloc.results.store import replacing
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NAME = "report.json"
-LANGUAGES = ("en", "vi")
 MENDED = {
     "en": "Limits gave way in this result: the case as it is written has no solution to explain.",
     "vi": "Một số giới hạn đã được nới: trường hợp như đã viết không có lời giải để giải thích.",

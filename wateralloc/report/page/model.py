@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from wateralloc.report.cells import decimals_of
 from wateralloc.report.table_files import localised
-from wateralloc.report.tables import Tabulation
+from wateralloc.report.tables import LANGUAGES, Tabulation
 
 Text = Mapping[str, str]
 """A text by language, ``en`` and ``vi``."""
@@ -204,6 +205,22 @@ def with_powers(text: str) -> str:
     'short by 2 hm³, 30 m³/s [m³/s]'
     """
     return re.sub(r"\bm3/?s\b", "m³/s", re.sub(r"\bhm3\b", "hm³", text))
+
+
+def number(value: float) -> Text:
+    """A number of a sentence or card: whole from 1,000 on, else with one decimal."""
+    decimals = 0 if abs(value) >= 1000 else 1
+    return {lang: localised(value, decimals, lang) for lang in LANGUAGES}
+
+
+def date_text(value: Any) -> Text:
+    """A day as people of each language write it.
+
+    >>> date_text("2031-05-09")["vi"]
+    '09/05/2031'
+    """
+    text = str(np.datetime64(value, "D"))
+    return {"en": text, "vi": "/".join(reversed(text.split("-")))}
 
 
 def same(text: str) -> Text:

@@ -36,19 +36,21 @@ from wateralloc.report.page.model import (
     Section,
     Table,
     Text,
+    date_text,
     grid_of_frame,
     grid_of_tabulation,
+    number,
     with_powers,
 )
 from wateralloc.report.page.render import library, markdown, render
 from wateralloc.report.page.words import WORDS, say
 from wateralloc.report.table_files import localised
+from wateralloc.report.tables import LANGUAGES
 from wateralloc.results import Results
 from wateralloc.results.measures import service_table
 from wateralloc.results.store import replacing
 
 NAME = "report.html"
-LANGUAGES = ("en", "vi")
 DIGITS = 12
 """Of the hash that names the inputs."""
 NEARLY = 1e-3
@@ -168,13 +170,13 @@ class _Report:
             {
                 lang: f"{WORDS['case'][lang]} {manifest['case']} · {WORDS['basin'][lang]} "
                 f"{manifest['basin']} · {self.members[lang]} · "
-                f"{size['periods']} {WORDS['periods'][lang]}, {_day(edges[0], lang)} – "
-                f"{_day(edges[-1] - 1, lang)}"
+                f"{size['periods']} {WORDS['periods'][lang]}, {date_text(edges[0])[lang]} – "
+                f"{date_text(edges[-1] - 1)[lang]}"
                 for lang in LANGUAGES
             },
             {
                 lang: f"{self.view.dataset.attrs['source']} · {WORDS['made'][lang]} "
-                f"{_day(np.datetime64(self.day), lang)} · {WORDS['inputs'][lang]} "
+                f"{date_text(self.day)[lang]} · {WORDS['inputs'][lang]} "
                 f"{digest.hexdigest()[:DIGITS]}"
                 for lang in LANGUAGES
             },
@@ -230,16 +232,16 @@ class _Report:
         found = _totals(self.view)
         unit = {"unit": say("per year")}
         cards = [
-            (_number(found.asked), say("asked", **unit)),
-            (_number(found.given), say("given", **unit)),
+            (number(found.asked), say("asked", **unit)),
+            (number(found.given), say("given", **unit)),
             (_share(found.share), say("served")),
-            (_number(found.lack), say("lacking", **unit)),
+            (number(found.lack), say("lacking", **unit)),
         ]
         if self.view.dataset.sizes.get("plant", 0):
             year = (
                 float(self.view.dataset["energy"].sum(["time", "plant"]).mean()) / self.view.years
             )
-            cards.append((_number(year), say("produced", unit=say("energy per year"))))
+            cards.append((number(year), say("produced", unit=say("energy per year"))))
         yield Cards(cards)
         yield from map(Paragraph, self._sentences(found))
 
@@ -252,13 +254,13 @@ class _Report:
         else:
             mean = {lang: WORDS["mean"][lang].format(self.members[lang]) for lang in LANGUAGES}
             yield say(
-                "some lack", users=users, asked=_number(found.asked), given=_number(found.given),
-                share=_share(found.share), lack=_number(found.lack), mean=mean,
+                "some lack", users=users, asked=number(found.asked), given=number(found.given),
+                share=_share(found.share), lack=number(found.lack), mean=mean,
             )  # fmt: skip
             if n > 1:
                 yield say(
                     "worst member", name=view.members[found.worst],
-                    lack=_number(found.lacks[found.worst]),
+                    lack=number(found.lacks[found.worst]),
                     share=_share(found.lacks[found.worst] / found.asked_by_member[found.worst]),
                     few=str(int((found.lacks < NEARLY * found.asked_by_member).sum())), all=str(n),
                 )  # fmt: skip
@@ -527,18 +529,8 @@ def _least_served(views: dict[str, View], field: str) -> tuple[Text, float] | No
     return {lang: view.name(field, name) for lang, view in views.items()}, float(share.min())
 
 
-def _number(value: float) -> Text:
-    decimals = 0 if abs(value) >= 1000 else 1
-    return {lang: localised(value, decimals, lang) for lang in LANGUAGES}
-
-
 def _share(value: float) -> Text:
     return {lang: f"{localised(100.0 * value, 1, lang)} %" for lang in LANGUAGES}
-
-
-def _day(day: Any, lang: str) -> str:
-    text = str(np.datetime64(day, "D"))
-    return text if lang == "en" else "/".join(reversed(text.split("-")))
 
 
 def _lines(text: str) -> list[Line]:
