@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.reported import drawn, number, rows_of, solved, study
 from wateralloc import to_pyomo
 from wateralloc.errors import InputError
+from wateralloc.report import tables
 from wateralloc.report.charts import allocation, network, rivers, rules, sankey
 from wateralloc.report.charts.labels import HEIGHT, LETTER, NEAR, place_labels
 from wateralloc.report.charts.shortage import waterfall
@@ -384,3 +385,16 @@ def test_compact_keeps_the_figures(value: float, figures: int) -> None:
 def test_compact_is_plain_json() -> None:
     assert compact([[1.0, np.nan], [0.12345, -0.0]]) == [[1, None], [0.1234, 0]]
     assert isinstance(compact(np.float64(3.0)), int)
+
+
+def test_months_of_part_of_a_year_are_means_over_the_years_that_have_them(
+    results: Results,
+) -> None:
+    """Of 18 months six come twice: they are as in the table, not two thirds of their sum."""
+    part = Results(results.dataset.isel(time=slice(18)), results.manifest)
+    view = make_view(part)
+    found = allocation.by_month(view, part.dataset["demand_volume"].values)[0].sum(axis=-1)
+    months, _ = allocation.month_places(view)
+    table = tables.pivot(part, ["month"], None, "demand").iloc[:, 0]
+    named = {tables.MONTHS[month - 1]: volume for month, volume in zip(months, found, strict=True)}
+    assert named == pytest.approx(dict(table))

@@ -19,7 +19,7 @@ from wateralloc.metrics import satisfaction
 from wateralloc.parts.sink import OUTLET
 from wateralloc.results.store import Results, replacing
 from wateralloc.timeline import years_between
-from wateralloc.units import HM3_PER_M3, SECONDS_PER_DAY
+from wateralloc.units import SECONDS_PER_DAY, m3s_of_hm3
 
 WRITTEN = "2000-01-01T00:00:00.000Z"
 """Stands in every GeoPackage in place of the time it was written: the same basin, the same file."""
@@ -147,7 +147,7 @@ def _flow(dataset: xr.Dataset) -> np.ndarray:
     """Mean flow that enters each link [m3/s] (link)."""
     seconds = float(dataset["days"].sum()) * SECONDS_PER_DAY
     volume = dataset["flow_in"].mean("member").sum("time")
-    return (volume / (seconds * HM3_PER_M3)).values
+    return m3s_of_hm3(volume.values, seconds)
 
 
 def _service(dataset: xr.Dataset) -> dict[str, np.ndarray]:
